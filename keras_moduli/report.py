@@ -1,0 +1,28 @@
+"""What a model looks like now."""
+
+import keras
+import numpy as np
+
+from keras_moduli.selection import kernels
+
+
+def sparsity(model):
+    """The fraction of exact zeros in every kernel of a model.
+
+    Args:
+        model: A built `keras.Model`.
+
+    Returns:
+        A dict from weight path to the fraction of zeros in `[0, 1]`. Biases
+        and other vectors are left out.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> keras_moduli.sparsity(model)
+    {'dense/kernel': 0.0}
+    """
+    return {
+        path: float(np.mean(keras.ops.convert_to_numpy(variable) == 0))
+        for path, variable in kernels(model).items()
+    }

@@ -1,0 +1,110 @@
+"""Which variables of a model are the kernels, and which of them are meant."""
+
+import re
+
+
+def kernels(model):
+    """The trainable weight matrices of a model, by path.
+
+    Biases (also GRU's, which have two axes), normalisation scales and a
+    regularizer's embedding are not kernels. A weight shared by several layers
+    appears once.
+
+    Args:
+        model: A built `keras.Model` (or layer).
+
+    Returns:
+        A dict from path (`"lstm/lstm_cell/recurrent_kernel"`) to variable, in
+        the model's order. Two weights with one path (layers of one name in
+        different submodels) get `"#2"`, `"#3"`, ... appended.
+
+    Raises:
+        ValueError: If the model has no weights yet.
+    """
+    if not model.built or not model.weights:
+        raise ValueError(
+            "`model` must be built, so that its weights exist. Call it on a "
+            "batch, or give it an `Input`. "
+            f"Received: model={getattr(model, 'name', model)!r}, not built"
+        )
+    found = {}
+    for variable in model.trainable_variables:
+        if not _is_kernel(variable) or any(
+            variable is known for known in found.values()
+        ):
+            continue
+        path, count = variable.path, 1
+        while path in found:
+            count += 1
+            path = f"{variable.path}#{count}"
+        found[path] = variable
+    return found
+
+
+def select(model, weights="recurrent"):
+    """The kernels of a model that `weights` names.
+
+    Args:
+        model: A built `keras.Model`.
+        weights: `"recurrent"` for all recurrent kernels, `"kernels"` for all
+            kernels, another string as a regular expression searched for in
+            the weights' paths, or a callable `(path, variable) -> bool`.
+
+    Returns:
+        A dict from path to variable, never empty.
+
+    Raises:
+        ValueError: If nothing is selected; the message lists the paths.
+        TypeError: If `weights` is neither a string nor callable.
+    """
+    found = kernels(model)
+    chosen = {
+        path: variable
+        for path, variable in found.items()
+        if _rule(weights)(path, variable)
+    }
+    if not chosen:
+        raise ValueError(
+            f"`weights` selects nothing in model '{model.name}', whose "
+            f"kernels are {list(found)}. Received: weights={weights!r}"
+        )
+    return chosen
+
+
+def _is_kernel(variable):
+    name = variable.path.rsplit("/", 1)[-1]
+    return (
+        len(variable.shape) >= 2
+        and "bias" not in name
+        and name != EMBEDDING_NAME
+    )
+
+
+# The name of a trainable embedding's variable: points, not weights.
+EMBEDDING_NAME = "moduli_embedding"
+
+
+def _is_recurrent(path, variable):
+    del variable
+    return re.search(r"(^|/)recurrent_kernel(#\d+)?$", path) is not None
+
+
+_RULES = {
+    "recurrent": _is_recurrent,
+    "kernels": lambda path, variable: True,
+}
+
+
+def _rule(weights):
+    if callable(weights):
+        return weights
+    if not isinstance(weights, str):
+        raise TypeError(
+            "`weights` must be 'recurrent', 'kernels', a regular expression "
+            f"or a callable. Received: weights={weights!r} "
+            f"(of type {type(weights).__name__})"
+        )
+    if weights in _RULES:
+        return _RULES[weights]
+    pattern = re.compile(weights)
+    return lambda path, variable: pattern.search(path) is not None

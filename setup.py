@@ -1,0 +1,62 @@
+"""The metadata of the package; tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages
+from setuptools import setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$',
+    (ROOT / "keras_moduli" / "version.py").read_text(encoding="utf-8"),
+    re.MULTILINE,
+).group(1)
+
+setup(
+    name="keras-moduli",
+    version=VERSION,
+    description=(
+        "Geometric sparsity for recurrent Keras models, from one argument "
+        "to a small and verified .tflite file."
+    ),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["keras_moduli", "keras_moduli.*"]),
+    package_data={"keras_moduli": ["py.typed"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "keras>=3.12",
+        "numpy>=1.26",
+        "tensorflow>=2.20",
+        "tensorflow-model-optimization>=0.8.1",
+        "tf_keras>=2.20",
+        "ai-edge-litert>=2.0",
+        "matplotlib>=3.8",
+        "rich>=13.7",
+    ],
+    extras_require={
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "ruff>=0.12",
+            # Oracles: other people's distances and homology.
+            "geomstats>=2.8",
+            "numpy<2.4",  # geomstats 2.8 uses np.trapz
+            "ripser>=0.6.10",
+            "jax>=0.6",  # the same masks and penalties on another backend
+        ],
+    },
+    entry_points={
+        "console_scripts": ["keras-moduli = keras_moduli.cli:main"],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
