@@ -1,4 +1,6 @@
-"""What a model looks like now."""
+"""What a model looks like now, and what an exported file looks like."""
+
+import dataclasses
 
 import keras
 import numpy as np
@@ -26,3 +28,58 @@ def sparsity(model):
         path: float(np.mean(keras.ops.convert_to_numpy(variable) == 0))
         for path, variable in kernels(model).items()
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes:
+        path: The file or folder.
+        format: `"tflite"` or `"saved_model"`.
+        layout: How the weights are stored (`"dense"`, ...).
+        quantization: `None`, `"float16"` or `"int8"`.
+        bytes: The size on disk.
+        gzip_bytes: The size of every file gzipped, added up.
+        operators: A dict from operator to how often it occurs.
+        sparsity: A dict from weight path to its fraction of exact zeros.
+        max_difference: The largest absolute difference from the Keras model
+            over all outputs and inputs compared.
+        relative_difference: The same relative to the largest value of the
+            output concerned.
+        tolerance: What was allowed for `relative_difference`.
+    """
+
+    path: str
+    format: str
+    layout: str
+    quantization: str | None
+    bytes: int
+    gzip_bytes: int
+    operators: dict
+    sparsity: dict
+    max_difference: float
+    relative_difference: float
+    tolerance: float
+
+    def to_dict(self):
+        """The report as plain dicts, lists, strings and numbers."""
+        return dataclasses.asdict(self)
+
+    def __str__(self):
+        zeros = ", ".join(
+            f"{path} {fraction:.1%}" for path, fraction in self.sparsity.items()
+        )
+        operators = ", ".join(
+            f"{count} {name}" for name, count in self.operators.items()
+        )
+        return "\n".join(
+            [
+                f"{self.path}: {self.format}, {self.layout}, "
+                f"{self.quantization or 'float32'}",
+                f"  {self.bytes:,} bytes, {self.gzip_bytes:,} gzipped",
+                f"  differs from Keras by at most {self.max_difference:.2g}",
+                f"  zeros: {zeros}",
+                f"  operators: {operators}",
+            ]
+        )

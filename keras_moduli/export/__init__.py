@@ -1,0 +1,10 @@
+"""A trained model becomes a file that other programs run: always verified.
+
+Nothing here imports TensorFlow or LiteRT before it is called.
+"""
+
+from keras_moduli.export.errors import ExportError as ExportError
+from keras_moduli.export.saved_model import (
+    export_saved_model as export_saved_model,
+)
+from keras_moduli.export.tflite import export_tflite as export_tflite

@@ -1,0 +1,44 @@
+"""The layers inside a model, however deep."""
+
+import keras
+
+
+def all_layers(model):
+    """Every layer in a model once: nested models, wrappers, cells.
+
+    Args:
+        model: A `keras.Model` or any layer.
+
+    Returns:
+        A list, outer layers first, the model itself first of all.
+    """
+    found = {}
+    waiting = [model]
+    while waiting:
+        layer = waiting.pop(0)
+        if id(layer) not in found:
+            found[id(layer)] = layer
+            waiting.extend(_children(layer))
+    return list(found.values())
+
+
+def state_variables(model):
+    """The variables that stateful recurrent layers carry between calls."""
+    return [
+        variable
+        for layer in all_layers(model)
+        if getattr(layer, "stateful", False)
+        for variable in keras.tree.flatten(getattr(layer, "states", None))
+        if isinstance(variable, keras.Variable)
+    ]
+
+
+def _children(layer):
+    # Keras has no public way to list the layers inside a wrapper or a cell,
+    # but every one of them is an attribute or stands in a list or dict.
+    for value in list(vars(layer).values()):
+        if isinstance(value, dict):
+            value = list(value.values())
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(item, keras.layers.Layer):
+                yield item
