@@ -1,0 +1,94 @@
+"""A learning rate of their own for trained embeddings."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_moduli.arguments import not_negative
+from keras_moduli.selection import EMBEDDING_NAME
+
+
+class EmbeddingLearningRate(keras.callbacks.Callback):
+    """Slows down and then stops the points of trainable regularizers.
+
+    In epoch e the points move `decay^e` times as far as the optimizer moves
+    them, and not at all in the last `frozen_epochs` epochs. Scaling their
+    gradient instead would change little under optimizers that normalise it,
+    such as Adam.
+
+    It acts at the end of every batch (of every `steps_per_execution` batches)
+    in which the factor is not 1: the points are set back by the rest of the
+    way.
+
+    Args:
+        decay: Factor per epoch, in `[0, 1]`. Defaults to `0.99`.
+        frozen_epochs: Number of epochs at the end of training in which the
+            points rest. Defaults to `0`.
+
+    Example:
+
+    ```python
+    model.fit(x, y, epochs=110, callbacks=[
+        keras_moduli.EmbeddingLearningRate(0.99, frozen_epochs=10)
+    ])
+    ```
+    """
+
+    def __init__(self, decay=0.99, frozen_epochs=0):
+        super().__init__()
+        self.decay = not_negative("decay", decay)
+        if self.decay > 1:
+            raise ValueError(
+                f"`decay` must be at most 1. Received: decay={decay!r}"
+            )
+        self.frozen_epochs = int(not_negative("frozen_epochs", frozen_epochs))
+        self._rate = 1.0
+        self._before = []
+
+    def on_train_begin(self, logs=None):
+        if self.model.built:
+            # The points are made with the first loss.
+            _ = self.model.losses
+        if not _embeddings(self.model):
+            raise ValueError(
+                "EmbeddingLearningRate needs a built model with a trainable "
+                "ModuliRegularizer. Received: model "
+                f"'{self.model.name}', which has none"
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        resting = epoch >= self.params["epochs"] - self.frozen_epochs
+        self._rate = 0.0 if resting else self.decay**epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._rate != 1.0:
+            self._sync()
+            self._before = [
+                np.copy(ops.convert_to_numpy(v))
+                for v in _embeddings(self.model)
+            ]
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._rate == 1.0:
+            return
+        self._sync()
+        for variable, before in zip(
+            _embeddings(self.model), self._before, strict=True
+        ):
+            space = variable.constraint.space
+            after = space.nearest(before, ops.convert_to_numpy(variable))
+            moved = before + self._rate * (ops.convert_to_numpy(after) - before)
+            variable.assign(space.project(moved) if self._rate else before)
+
+    def _sync(self):
+        # On the JAX backend `fit` holds the values outside the variables.
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+
+
+def _embeddings(model):
+    return [
+        v
+        for v in model.trainable_variables
+        if v.path.rsplit("/", 1)[-1] == EMBEDDING_NAME
+    ]
