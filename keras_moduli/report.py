@@ -48,6 +48,9 @@ class ExportReport:
         relative_difference: The same relative to the largest value of the
             output concerned.
         tolerance: What was allowed for `relative_difference`.
+        notes: Sentences on how the weights are stored and how they run.
+        candidates: Where several layouts were tried, a dict for each with its
+            size, latency and difference, or why it failed.
     """
 
     path: str
@@ -61,6 +64,8 @@ class ExportReport:
     max_difference: float
     relative_difference: float
     tolerance: float
+    notes: tuple = ()
+    candidates: tuple = ()
 
     def to_dict(self):
         """The report as plain dicts, lists, strings and numbers."""
@@ -81,5 +86,15 @@ class ExportReport:
                 f"  differs from Keras by at most {self.max_difference:.2g}",
                 f"  zeros: {zeros}",
                 f"  operators: {operators}",
+                *(f"  {note}" for note in self.notes),
+                *(f"  tried {_trial(row)}" for row in self.candidates),
             ]
         )
+
+
+def _trial(row):
+    if "error" in row:
+        return f"{row['layout']}: {row['error']}"
+    return (
+        f"{row['layout']}: {row['bytes']:,} bytes, {row['latency_ms']:.3f} ms"
+    )

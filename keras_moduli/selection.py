@@ -2,6 +2,8 @@
 
 import re
 
+import keras
+
 
 def kernels(model):
     """The trainable weight matrices of a model, by path.
@@ -15,8 +17,10 @@ def kernels(model):
 
     Returns:
         A dict from path (`"lstm/lstm_cell/recurrent_kernel"`) to variable, in
-        the model's order. Two weights with one path (layers of one name in
-        different submodels) get `"#2"`, `"#3"`, ... appended.
+        the model's order. The path is made of the names of layers and nested
+        models, without the model's own: unlike `variable.path`, it is the same
+        after saving, loading and cloning. Should two weights have one path,
+        `"#2"`, `"#3"`, ... are appended.
 
     Raises:
         ValueError: If the model has no weights yet.
@@ -27,16 +31,17 @@ def kernels(model):
             "batch, or give it an `Input`. "
             f"Received: model={getattr(model, 'name', model)!r}, not built"
         )
-    found = {}
+    found, names = {}, _names(model)
     for variable in model.trainable_variables:
         if not _is_kernel(variable) or any(
             variable is known for known in found.values()
         ):
             continue
-        path, count = variable.path, 1
+        name = names.get(id(variable), variable.path)
+        path, count = name, 1
         while path in found:
             count += 1
-            path = f"{variable.path}#{count}"
+            path = f"{name}#{count}"
         found[path] = variable
     return found
 
@@ -69,6 +74,34 @@ def select(model, weights="recurrent"):
             f"kernels are {list(found)}. Received: weights={weights!r}"
         )
     return chosen
+
+
+# Where Keras's own containers keep the layers they are made of.
+_PARTS = ("layers", "forward_layer", "backward_layer", "layer", "cell", "cells")
+
+
+def _names(layer, prefix=""):
+    """Paths of the variables of a model or layer, by the variables' `id`."""
+    names = {}
+    for part in _PARTS:
+        children = getattr(layer, part, [])
+        for child in children if isinstance(children, list) else [children]:
+            if isinstance(child, keras.Layer):
+                inner = _names(child, f"{prefix}{child.name}/")
+                names = {**inner, **names}
+    for variable in layer.variables:
+        names.setdefault(
+            id(variable), prefix + _after(variable.path, layer.name)
+        )
+    return names
+
+
+def _after(path, name):
+    """What follows `name` in a variable's path."""
+    parts = path.split("/")
+    if name in parts:
+        parts = parts[parts.index(name) + 1 :]
+    return "/".join(parts)
 
 
 def _is_kernel(variable):
