@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_moduli.export.legacy import is_legacy
+
 
 def check_target(path, suffix):
     """Checks that a file or folder can be written at `path`.
@@ -57,8 +59,13 @@ def check_target(path, suffix):
     return path
 
 
-def check_model(model):
-    """Checks that `model` is a built Keras model with finite weights."""
+def check_model(model, legacy=False):
+    """Checks that `model` is a built Keras model with finite weights.
+
+    Args:
+        model: Anything.
+        legacy: Whether a model of tf_keras will do, too.
+    """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
             "export needs Keras on the TensorFlow backend. Save the model "
@@ -66,7 +73,7 @@ def check_model(model):
             "started with KERAS_BACKEND=tensorflow. "
             f"Received: backend={keras.backend.backend()!r}"
         )
-    if not isinstance(model, keras.Model):
+    if not isinstance(model, keras.Model) and not (legacy and is_legacy(model)):
         raise TypeError(
             "`model` must be a `keras.Model`. "
             f"Received: model={model!r} "
@@ -84,7 +91,19 @@ def check_model(model):
             raise ValueError(
                 "the weights of `model` must be finite. Received: "
                 f"model={model.name!r} with NaN or infinite values in "
-                f"'{variable.path}'"
+                f"'{_path(variable)}'"
+            )
+
+
+def check_precision(model):
+    """Checks that no weight is stored in half precision."""
+    for variable in model.weights:
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        if dtype in ("float16", "bfloat16"):
+            raise ValueError(
+                "`model` must keep its weights in float32, as mixed precision "
+                f"does. Received: '{_path(variable)}' in {dtype}. Load the "
+                "model with `dtype='float32'` in its layers' config"
             )
 
 
@@ -122,6 +141,11 @@ def check_tolerance(value):
             f"Received: tolerance={value!r}"
         )
     return value
+
+
+def _path(variable):
+    # Variables of tf_keras have names only.
+    return getattr(variable, "path", variable.name)
 
 
 _FILE_SUFFIXES = (".h5", ".hdf5", ".keras", ".pb", ".tflite", ".zip")

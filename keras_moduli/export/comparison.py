@@ -52,18 +52,26 @@ def _usual_sizes(references):
 
 
 def _largest(array):
-    return float(np.max(np.abs(np.asarray(array, "float64")), initial=0))
+    array = np.asarray(array, "float64")
+    return float(np.max(np.abs(array[np.isfinite(array)]), initial=0))
 
 
 def _difference(answer, wanted):
+    """The largest difference; infinite if one of the two is not a number."""
     if answer.shape != wanted.shape:
         return float("inf")
-    with np.errstate(invalid="ignore"):
-        difference = np.abs(
-            np.asarray(answer, "float64") - np.asarray(wanted, "float64")
-        )
+    answer, wanted = (
+        np.asarray(answer, "float64"),
+        np.asarray(wanted, "float64"),
+    )
+    finite = np.isfinite(wanted)
+    if not np.array_equal(answer[~finite], wanted[~finite], equal_nan=True):
+        return float("inf")
     # A NaN compares as small with everything: call it infinitely far.
-    return _largest(np.nan_to_num(difference, nan=np.inf, posinf=np.inf))
+    difference = np.abs(answer[finite] - wanted[finite])
+    return float(
+        np.max(np.nan_to_num(difference, nan=np.inf, posinf=np.inf), initial=0)
+    )
 
 
 # Outputs that are always smaller than this are taken for zero.

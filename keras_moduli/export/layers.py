@@ -1,5 +1,7 @@
 """The layers inside a model, however deep."""
 
+import contextlib
+
 import keras
 
 
@@ -31,6 +33,20 @@ def state_variables(model):
         for variable in keras.tree.flatten(getattr(layer, "states", None))
         if isinstance(variable, keras.Variable)
     ]
+
+
+@contextlib.contextmanager
+def replaced(instance, name, value):
+    """An attribute of one object is another one for a while."""
+    before = vars(instance).get(name)  # replaced already, or the class's
+    setattr(instance, name, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            delattr(instance, name)
+        else:
+            setattr(instance, name, before)
 
 
 def _children(layer):

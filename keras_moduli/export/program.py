@@ -7,7 +7,12 @@ import re
 import keras
 import numpy as np
 
+from keras_moduli.export.converter import convert
 from keras_moduli.export.layers import state_variables
+from keras_moduli.export.lowering import lowered
+from keras_moduli.export.tracing import constant_module
+from keras_moduli.export.tracing import without_cudnn
+from keras_moduli.report import sparsity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,11 +62,22 @@ class Program:
             )
             for name, leaf in leaves.items()
         }
+        for name, spec in self.specs.items():
+            if spec.dtype == "string":
+                raise ValueError(
+                    "the inputs of `model` must be numbers: do the text's "
+                    f"splitting outside. Received: input '{name}' of strings"
+                )
 
     @property
     def fixed_batch_size(self):
         """The batch size that the model fixes, or `None`."""
         return next(iter(self.specs.values())).shape[0]
+
+    @property
+    def sample_specs(self):
+        """What the model's own inputs look like, by name."""
+        return self.specs
 
     def feeds(self, data):
         """Sample data in the model's structure, as named NumPy arrays."""
@@ -70,12 +86,12 @@ class Program:
         except (TypeError, ValueError) as error:
             raise ValueError(
                 "`inputs` must have the structure of the model's inputs, "
-                f"{list(self.specs)}. Received: inputs of type "
+                f"{list(self.sample_specs)}. Received: inputs of type "
                 f"{type(data).__name__}"
             ) from error
         feeds = {}
         for (name, spec), leaf in zip(
-            self.specs.items(), keras.tree.flatten(data), strict=True
+            self.sample_specs.items(), keras.tree.flatten(data), strict=True
         ):
             array = np.asarray(leaf).astype(spec.dtype)
             if array.ndim != len(spec.shape) or any(
@@ -92,26 +108,70 @@ class Program:
     def pack(self, named):
         """Named leaves in the structure of the model's inputs."""
         return keras.tree.pack_sequence_as(
-            self.structure, [named[name] for name in self.specs]
+            self.structure, [named[name] for name in self.sample_specs]
         )
 
     def call(self, tensors):
         """Calls the model as it is now on named tensors."""
         return _named(self.model(self.pack(tensors), training=False))
 
+    def sparsity(self):
+        """The fraction of zeros in every kernel, by path."""
+        return sparsity(self.model) if self.model.weights else {}
+
+    def converted(self, rewrites, batch_size, sequence_length, quantization):
+        """The bytes of a .tflite file.
+
+        Args:
+            rewrites: How layers are computed, as `lowered` takes it.
+            batch_size: The fixed batch size.
+            sequence_length: The length of open dimensions, or `None`.
+            quantization: `None`, `"float16"` or `"int8"`.
+        """
+        with lowered(self.model, rewrites):
+            module = constant_module(self, batch_size, sequence_length)
+        return convert(module, quantization)
+
+    def invocation(self, batch):
+        """What one run of an exported file takes of a batch."""
+        return batch
+
+    def run(self, runner, batch):
+        """Runs an exported file's signature on a batch of samples."""
+        return runner(**self.invocation(batch))
+
     def reference(self, batches):
         """Keras's own answers to a list of batches, as NumPy arrays.
 
         Stateful layers start from zero, and get their state back.
         """
+        whole = self.whole()
         with self.fresh_state():
             return [
                 {
                     name: keras.ops.convert_to_numpy(value)
-                    for name, value in self.call(batch).items()
+                    for name, value in whole(batch).items()
                 }
                 for batch in batches
             ]
+
+    def whole(self):
+        """The model on samples of any open size, as a compiled function.
+
+        On the CPU: a GPU may round products to 10 bits.
+        """
+        import tensorflow as tf
+
+        specs = {
+            name: tf.TensorSpec(spec.shape, spec.dtype)
+            for name, spec in self.sample_specs.items()
+        }
+        with without_cudnn(self.model), tf.device("CPU:0"):
+            return tf.function(
+                lambda tensors: Program.call(self, tensors),
+                input_signature=[specs],
+                autograph=False,
+            ).get_concrete_function()
 
     @contextlib.contextmanager
     def fresh_state(self):
@@ -142,16 +202,22 @@ def _inputs_of(model, inputs):
             f"Received: model={model.name!r}, inputs=None"
         )
     leaves = keras.tree.flatten(structure)
-    if isinstance(structure, dict):
-        names = [_identifier(key) for key in sorted(structure)]
-        if len(names) != len(leaves):
-            names = [None] * len(leaves)
+    if isinstance(structure, dict) and len(structure) == len(leaves):
+        names = sorted(structure)
     else:
-        names = [_identifier(getattr(leaf, "name", None)) for leaf in leaves]
-    return structure, {
-        name or f"input_{index}": leaf
-        for index, (name, leaf) in enumerate(zip(names, leaves, strict=True))
-    }
+        names = [getattr(leaf, "name", None) for leaf in leaves]
+    return structure, dict(zip(_identifiers(names), leaves, strict=True))
+
+
+def _identifiers(names):
+    """Every name as an identifier, none of them twice."""
+    found = []
+    for index, name in enumerate(names):
+        name = _identifier(name) or f"input_{index}"
+        while name in found:
+            name += "_"
+        found.append(name)
+    return found
 
 
 def _identifier(name):

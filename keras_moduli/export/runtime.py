@@ -26,11 +26,12 @@ def interpreters(path):
     }
 
 
-def answers(path, batches):
+def answers(path, program, batches):
     """Runs a file on every batch, in every way of `interpreters`.
 
     Args:
         path: The `.tflite` file.
+        program: The `Program` that it was made of.
         batches: A list of dicts from input name to array.
 
     Yields:
@@ -42,7 +43,7 @@ def answers(path, batches):
     for name, make in interpreters(path).items():
         try:
             runner = make().get_signature_runner()
-            yield [runner(**batch) for batch in batches]
+            yield [program.run(runner, batch) for batch in batches]
         except (RuntimeError, ValueError) as error:
             raise ExportError(
                 f"LiteRT cannot run the converted model with its {name}: "

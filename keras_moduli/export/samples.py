@@ -32,13 +32,13 @@ def samples(program, batch_size, sequence_length=None, inputs=None):
     rng = np.random.default_rng(0)
     high = _token_count(program.model)
     is_open = sequence_length is None and any(
-        None in spec.shape[1:] for spec in program.specs.values()
+        None in spec.shape[1:] for spec in program.sample_specs.values()
     )
     lengths = _OPEN_LENGTHS if is_open else (sequence_length,)
     made = [
         {
             name: make(rng, spec.sized(batch_size, length), spec.dtype, high)
-            for name, spec in program.specs.items()
+            for name, spec in program.sample_specs.items()
         }
         for length in lengths
         for make in [_random] * _RANDOM + [_zeros, _large, _padded]

@@ -1,33 +1,39 @@
 """`export_tflite`: a Keras model becomes a verified .tflite file."""
 
-import gzip
-import tempfile
+import os
 
-from keras_moduli.export import flatbuffer
+from keras_moduli.export import candidates
+from keras_moduli.export.candidates import Task
 from keras_moduli.export.checks import check_choice
 from keras_moduli.export.checks import check_model
 from keras_moduli.export.checks import check_positive_integer
+from keras_moduli.export.checks import check_precision
 from keras_moduli.export.checks import check_target
 from keras_moduli.export.checks import check_tolerance
-from keras_moduli.export.comparison import check_difference
-from keras_moduli.export.comparison import largest_difference
+from keras_moduli.export.description import description
 from keras_moduli.export.errors import ExportError
+from keras_moduli.export.layouts import LAYOUTS
+from keras_moduli.export.legacy import LegacyProgram
+from keras_moduli.export.legacy import check_stripped
+from keras_moduli.export.legacy import is_legacy
 from keras_moduli.export.program import Program
-from keras_moduli.export.runtime import answers
 from keras_moduli.export.samples import samples
-from keras_moduli.export.tracing import SIGNATURE
-from keras_moduli.export.tracing import constant_module
+from keras_moduli.export.streaming import STEPS
+from keras_moduli.export.streaming import StreamingProgram
+from keras_moduli.export.tracing import in_float32
 from keras_moduli.files import atomic_path
 from keras_moduli.report import ExportReport
-from keras_moduli.report import sparsity
 
 
 def export_tflite(
     model,
     path,
     quantization=None,
+    layout="auto",
     batch_size=1,
     *,
+    optimize_for="size",
+    streaming=False,
     sequence_length=None,
     inputs=None,
     tolerance=None,
@@ -36,16 +42,34 @@ def export_tflite(
 
     The file uses built-in operators only, and takes its name only after the
     LiteRT interpreter has run it, under its default delegates and with its
-    built-in kernels, on several inputs, and has given what Keras gives.
+    built-in kernels, on several inputs, and has given what Keras gives. A
+    model of mixed precision is compared, and runs, in float32.
 
     Args:
-        model: A built `keras.Model` with finite weights.
+        model: A built `keras.Model` with finite weights, or a stripped model
+            of tf_keras (no `"tiled"` layout, not stateful).
         path: The file to write; must end with `".tflite"`. What stands there
             is replaced once the new file is known to be right.
         quantization: `None` for float32, `"float16"`, or `"int8"` (int8
             weights, activations quantized as they come; matrices of fewer
             than 1,024 weights stay float). Defaults to `None`.
+        layout: How zeros are made use of. `"dense"`: not at all.
+            `"sparse"`: only nonzeros are stored; float32 in blocks of 4
+            sources, int8 in blocks of 16 and very sparse float32 are also
+            faster, anything else is as fast as dense. `"tiled"`: kernels
+            whose nonzeros lie in whole tiles become a few small dense
+            products, fast at any quantization. `"auto"` writes all that
+            apply and keeps the best. Defaults to `"auto"`.
         batch_size: The fixed batch size. Defaults to `1`.
+        optimize_for: What `"auto"` keeps. `"size"`: the smallest file, and of
+            those within 5 % of it the fastest. `"latency"`: the file that
+            runs fastest here (one thread, default delegates), and of those
+            within 10 % of it the smallest. Defaults to `"size"`.
+        streaming: Whether the file computes one step of the sequence: inputs
+            are the step `(batch, 1, ...)` and `state_0`, `state_1`, ...,
+            which begin as zeros; outputs are the step's output and the new
+            states, under the same names. Compared with the model over 100
+            steps. Defaults to `False`.
         sequence_length: The length of dimensions that the model leaves open.
             `None` leaves them open in the file too (resize the input before
             use, as signature runners do). Defaults to `None`.
@@ -58,10 +82,12 @@ def export_tflite(
             (float32), 1e-2 (float16) or 1e-1 (int8).
 
     Returns:
-        A `keras_moduli.report.ExportReport`.
+        A `keras_moduli.report.ExportReport`. With `layout="auto"` its
+        `candidates` lists size and latency of everything that was tried.
 
     Raises:
-        TypeError, ValueError: If an argument cannot work; nothing is written.
+        TypeError, ValueError: If an argument cannot work, or the layout has
+            no use for this model; nothing is written.
         ExportError: If the model cannot be converted, or the converted file
             does not give what the model gives. What stood at `path` stays.
 
@@ -76,64 +102,117 @@ def export_tflite(
     ```
     """
     path = check_target(path, ".tflite")
-    check_model(model)
+    check_model(model, legacy=True)
+    check_precision(model)
     check_choice("quantization", quantization, tuple(TOLERANCES))
+    check_choice("layout", layout, ("auto", *LAYOUTS))
+    check_choice("optimize_for", optimize_for, tuple(_RULES))
+    tolerance = check_tolerance(tolerance) or TOLERANCES[quantization]
     batch_size = check_positive_integer("batch_size", batch_size)
     if sequence_length is not None:
         check_positive_integer("sequence_length", sequence_length)
-    tolerance = check_tolerance(tolerance) or TOLERANCES[quantization]
-    program = Program(model, inputs)
+    program = _program(model, inputs, batch_size, streaming)
+    length = (sequence_length or STEPS) if streaming else sequence_length
     _check_batch_size(program, batch_size)
-    batches = samples(program, batch_size, sequence_length, inputs)
-    references = program.reference(batches)
-    module = constant_module(program, batch_size, sequence_length)
-    content = convert(module, quantization)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-        differences = [
-            largest_difference(answer, references)
-            for answer in answers(temporary, batches)
-        ]
-        absolute, relative = map(max, zip(*differences, strict=True))
-        check_difference(absolute, relative, tolerance)
+    batches = samples(program, batch_size, length, inputs)
+    with in_float32(program.model), atomic_path(path) as temporary:
+        task = Task(
+            program=program,
+            quantization=quantization,
+            optimize_for=optimize_for,
+            batch_size=batch_size,
+            sequence_length=sequence_length,
+            batches=batches,
+            references=program.reference(batches),
+            tolerance=tolerance,
+            metadata=description(program, quantization),
+        )
+        make = _try_all if layout == "auto" else _only
+        chosen, table = make(task, layout, temporary.parent)
+        os.replace(chosen.path, temporary)
     return ExportReport(
         path=str(path),
         format="tflite",
-        layout="dense",
+        layout=chosen.layout,
         quantization=quantization,
-        bytes=len(content),
-        gzip_bytes=len(gzip.compress(content)),
-        operators=flatbuffer.operator_names(flatbuffer.read(content)),
-        sparsity=sparsity(model),
-        max_difference=absolute,
-        relative_difference=relative,
+        bytes=chosen.bytes,
+        gzip_bytes=chosen.gzip_bytes,
+        operators=chosen.operators,
+        sparsity=task.metadata["sparsity"],
+        max_difference=chosen.max_difference,
+        relative_difference=chosen.relative_difference,
         tolerance=tolerance,
+        notes=chosen.notes,
+        candidates=table,
     )
 
 
-def convert(module, quantization):
-    """Converts a module of `constant_module` to the bytes of a file."""
-    import tensorflow as tf
+def _program(model, inputs, batch_size, streaming):
+    if is_legacy(model):
+        check_stripped(model)
+        if streaming:
+            raise ValueError(
+                "`streaming` needs a Keras 3 model. "
+                f"Received: model={model.name!r} of tf_keras"
+            )
+        return LegacyProgram(model, inputs)
+    if streaming:
+        return StreamingProgram(model, batch_size)
+    return Program(model, inputs)
 
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(
-            module, folder, signatures={SIGNATURE: module.function}
+
+def _only(task, layout, folder):
+    """Writes the model in one layout."""
+    made = candidates.write(task, layout, folder / f"{layout}.candidate")
+    if made is None:
+        raise ValueError(
+            f"`layout` {layout!r} is of no use for this model: "
+            f"{LAYOUTS[layout].useless}; 'dense' and 'auto' work. "
+            f"Received: layout={layout!r}, quantization={task.quantization!r}"
         )
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[SIGNATURE]
-        )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if quantization is not None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantization == "float16":
-            converter.target_spec.supported_types = [tf.float16]
+    return made, ()
+
+
+def _try_all(task, layout, folder):
+    """Writes the model in every layout that applies, and chooses one."""
+    del layout
+    made, failed = [], []
+    for name in LAYOUTS:
         try:
-            return converter.convert()
-        except Exception as error:  # the converter raises bare Exceptions
-            raise ExportError(
-                "TensorFlow Lite cannot convert this model with built-in "
-                f"operators only: {_first_lines(error)}"
-            ) from error
+            one = candidates.write(task, name, folder / f"{name}.candidate")
+        except ExportError as error:
+            failed.append({"layout": name, "error": str(error)})
+        else:
+            made += [one] if one else []
+    if not made:
+        raise ExportError(failed[0]["error"])
+    longest = max(task.batches, key=lambda b: sum(a.size for a in b.values()))
+    times = candidates.latencies(
+        [one.path for one in made], task.program.invocation(longest)
+    )
+    table = [
+        {
+            "layout": one.layout,
+            "bytes": one.bytes,
+            "gzip_bytes": one.gzip_bytes,
+            "latency_ms": time,
+            "max_difference": one.max_difference,
+        }
+        for one, time in zip(made, times, strict=True)
+    ]
+    best = _RULES[task.optimize_for](table)
+    return made[table.index(best)], (*table, *failed)
+
+
+def _best(first, slack, second):
+    """Least in `first`; of those within `slack` of it, least in `second`."""
+
+    def choose(table):
+        limit = slack * min(row[first] for row in table)
+        near = [row for row in table if row[first] <= limit]
+        return min(near, key=lambda row: row[second])
+
+    return choose
 
 
 def _check_batch_size(program, batch_size):
@@ -144,9 +223,10 @@ def _check_batch_size(program, batch_size):
         )
 
 
-def _first_lines(error):
-    return " ".join(str(error).split())[:600]
-
+_RULES = {
+    "size": _best("bytes", 1.05, "latency_ms"),
+    "latency": _best("latency_ms", 1.1, "bytes"),
+}
 
 # How far a file may be from its model: rounding for float32, the precision of
 # the weights for the others.

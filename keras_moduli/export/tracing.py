@@ -28,31 +28,58 @@ def constant_module(program, batch_size, sequence_length=None):
     """
     import tensorflow as tf
 
-    states = [
-        (state, tf.Variable(tf.zeros(state.shape, state.dtype)))
-        for state in state_variables(program.model)
-    ]
-    weights = [
+    values = [
         (weight, keras.ops.convert_to_numpy(weight))
         for weight in program.model.variables
     ]
+    module = tf.Module()
+    states = own_states(program, module)
 
     def call(**tensors):
-        constants = [(weight, tf.constant(value)) for weight, value in weights]
-        with keras.StatelessScope(constants + states) as scope:
-            outputs = program.call(tensors)
-        for state, variable in states:
-            variable.assign(scope.get_current_value(state))
-        return _identities(outputs)
+        weights = [(weight, tf.constant(value)) for weight, value in values]
+        outputs = call_with(lambda: program.call(tensors), weights, states)
+        # A state or an input handed through unchanged needs a tensor of its
+        # own to be a signature's output.
+        return {name: tf.identity(value) for name, value in outputs.items()}
 
-    module = tf.Module()
-    module.states = [variable for _, variable in states]
     with without_cudnn(program.model):
-        module.function = tf.function(call, autograph=False)
-        module.function = module.function.get_concrete_function(
+        module.function = tf.function(
+            call, autograph=False
+        ).get_concrete_function(
             **tensor_specs(program, batch_size, sequence_length)
         )
     return module
+
+
+def own_states(program, module):
+    """Variables of a module that take the place of the model's states.
+
+    Returns:
+        A list of pairs: the model's variable, the module's.
+    """
+    import tensorflow as tf
+
+    states = state_variables(program.model)
+    module.states = [
+        tf.Variable(tf.zeros(state.shape, state.dtype)) for state in states
+    ]
+    return list(zip(states, module.states, strict=True))
+
+
+def call_with(function, weights, states):
+    """Calls a function of a model with other weights and other states.
+
+    Args:
+        function: A function without arguments.
+        weights: A list of pairs: a variable of the model, a tensor.
+        states: What `own_states` gives; the states are updated.
+    """
+    given = [(state, variable.read_value()) for state, variable in states]
+    with keras.StatelessScope(weights + given) as scope:
+        outputs = function()
+    for state, variable in states:
+        variable.assign(scope.get_current_value(state))
+    return outputs
 
 
 def tensor_specs(program, batch_size, sequence_length=None):
@@ -84,9 +111,24 @@ def without_cudnn(model):
             layer.use_cudnn = value
 
 
-def _identities(outputs):
-    # A state or an input handed through unchanged needs a tensor of its own
-    # to be a signature's output.
-    import tensorflow as tf
+@contextlib.contextmanager
+def in_float32(model):
+    """Makes the layers of a mixed-precision model compute in float32.
 
-    return {name: tf.identity(value) for name, value in outputs.items()}
+    Their weights are float32 anyway, and runtimes on devices have no half
+    precision arithmetic to offer.
+    """
+    layers = [
+        (layer, layer.dtype_policy)
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.Layer)
+        and layer.variable_dtype == "float32"
+        and layer.compute_dtype in ("float16", "bfloat16")
+    ]
+    try:
+        for layer, _ in layers:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in layers:
+            layer.dtype_policy = policy

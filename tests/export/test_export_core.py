@@ -51,7 +51,16 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+SLOW = ("gru_reset_before", "stacked_cells", "backwards")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        for name in MODELS
+    ],
+)
 def test_tflite_gives_what_keras_gives(name, tmp_path):
     model = MODELS[name]()
     path = tmp_path / "model.tflite"
