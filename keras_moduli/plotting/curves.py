@@ -1,0 +1,95 @@
+"""What happened during trainings, epoch by epoch."""
+
+import itertools
+
+import numpy as np
+
+from keras_moduli.plotting import style
+from keras_moduli.schedules import plan
+
+
+def plot_curves(curves, metric, label=None, ax=None):
+    """Draws a metric of several trainings against the epoch.
+
+    Args:
+        curves: A dict from a training's name to the logs of its epochs, a
+            list of dicts with `"epoch"` and `metric`.
+        metric: The name of a metric, such as `"val_loss"`.
+        label: What to call it on the axis. Defaults to its name.
+        ax: Axes to draw on. Defaults to new ones.
+
+    Returns:
+        The `matplotlib.axes.Axes`.
+
+    Example:
+
+    >>> logs = [{"epoch": 1, "val_loss": 2.0}, {"epoch": 2, "val_loss": 1.5}]
+    >>> ax = keras_moduli.plotting.plot_curves({"dense": logs}, "val_loss")
+    """
+    ax = style.axes(ax)
+    for (name, logs), (color, dashes, marker) in zip(
+        curves.items(), itertools.cycle(style.LINES), strict=False
+    ):
+        ax.plot(
+            [epoch["epoch"] for epoch in logs],
+            [epoch[metric] for epoch in logs],
+            color=color,
+            linestyle=dashes,
+            marker=marker,
+            markersize=4,
+            label=name,
+        )
+    ax.set_ylabel(label or metric)
+    ax.set_xlabel("epoch")
+    ax.legend(frameon=False)
+    style.tidy(ax)
+    return ax
+
+
+def plot_sparsity(curve, schedule=None, steps_per_epoch=1, ax=None):
+    """Draws the sparsity at the end of each epoch, over what was planned.
+
+    Args:
+        curve: The logs of the epochs, a list of dicts with `"epoch"` and
+            `"sparsity"`.
+        schedule: The pruning schedule, or `None` to leave the plan out.
+        steps_per_epoch: Optimizer steps in one epoch.
+        ax: Axes to draw on. Defaults to new ones.
+
+    Returns:
+        The `matplotlib.axes.Axes`.
+
+    Example:
+
+    >>> logs = [{"epoch": 1, "sparsity": 0.5}, {"epoch": 2, "sparsity": 0.9}]
+    >>> ax = keras_moduli.plotting.plot_sparsity(logs)
+    """
+    ax = style.axes(ax)
+    epochs = [epoch["epoch"] for epoch in curve]
+    if schedule is not None:
+        planned = plan(schedule)
+        steps = np.arange(epochs[-1] * steps_per_epoch + 1)
+        ax.plot(
+            steps / steps_per_epoch,
+            [100 * (planned.target(step) or 0.0) for step in steps],
+            color=style.VERMILION,
+            linewidth=1.2,
+            label="schedule",
+        )
+    ax.plot(
+        epochs,
+        [100 * epoch.get("sparsity", 0.0) for epoch in curve],
+        color=style.BLUE,
+        linestyle="none",
+        marker="o",
+        markersize=4,
+        label="measured",
+        clip_on=False,
+        zorder=3,
+    )
+    ax.set_ylim(0, 100)
+    ax.set_ylabel("sparsity (%)")
+    ax.set_xlabel("epoch")
+    ax.legend(frameon=False, loc="lower right")
+    style.tidy(ax)
+    return ax

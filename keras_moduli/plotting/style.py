@@ -1,0 +1,34 @@
+"""Colours and axes that all pictures share."""
+
+BLACK = "#000000"
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+GREEN = "#009E73"
+GREY = "#999999"
+# Told apart in colour, in dashes and in markers.
+LINES = (
+    (BLACK, "--", "s"),
+    (BLUE, "-", "o"),
+    (VERMILION, "-.", "^"),
+    (GREEN, ":", "D"),
+    ("#CC79A7", (0, (5, 1, 1, 1, 1, 1)), "v"),
+    ("#E69F00", (0, (1, 1)), "P"),
+    ("#56B4E9", (0, (8, 2)), "X"),
+)
+
+
+def axes(ax, projection=None):
+    """The Axes given, or new ones of pyplot's."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    figure = pyplot.figure(layout="constrained")
+    return figure.add_subplot(projection=projection)
+
+
+def tidy(ax):
+    """Leaves out the lines that carry nothing."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#DDDDDD", linewidth=0.5)
+    ax.set_axisbelow(True)
