@@ -1,0 +1,8 @@
+"""`python -m keras_moduli`, the same as the command `keras-moduli`."""
+
+import sys
+
+from keras_moduli.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Checks of numbers that users give."""
+
+import math
+import numbers
+
+
+def positive_integer(name, value):
+    """`value` as an `int`, if it is a positive integer."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or value < 1
+    ):
+        raise ValueError(
+            f"`{name}` must be a positive integer. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def positive(name, value):
+    """`value` as a `float`, if it is a positive finite number."""
+    if not _is_real(value) or not 0 < value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a positive, finite number. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def not_negative(name, value):
+    """`value` as a `float`, if it is a finite number of at least 0."""
+    if not _is_real(value) or not 0 <= value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a finite number of at least 0. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def _is_real(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""Runs of a task: seeded, resumable, each in a folder of its own."""

@@ -1,0 +1,182 @@
+"""The main job: dense and sparse training, exports, comparison, report."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import keras
+
+from keras_moduli.experiments import folders
+from keras_moduli.experiments import report
+from keras_moduli.experiments.latency import latencies
+from keras_moduli.experiments.pictures import draw
+from keras_moduli.experiments.settings import Settings
+from keras_moduli.experiments.training import Run
+from keras_moduli.export import export_saved_model
+from keras_moduli.export import export_tflite
+from keras_moduli.files import atomic_path
+from keras_moduli.files import write_text
+
+# The dense file is what everybody has, also where `auto` found a better one.
+_LAYOUTS = {"dense": "dense", "sparse": "auto"}
+
+
+class Job:
+    """Trains a model dense and sparse, exports both, and compares them.
+
+    Made by `start` or `resume`, which raise on bad input before anything is
+    written.
+
+    Args:
+        folder: Where everything is written.
+        settings: The `Settings` of the sparse run.
+        task: What `settings.make_task()` gave.
+    """
+
+    def __init__(self, folder, settings, task):
+        self.folder = Path(folder)
+        self.settings = settings
+        self.task = task
+        self.runs = {
+            "dense": Run(self.folder / "dense", settings.dense(), task),
+            "sparse": Run(self.folder / "sparse", settings, task),
+        }
+
+    @classmethod
+    def start(cls, folder, settings, overwrite=False):
+        """A new job in a new folder.
+
+        Raises:
+            ValueError: If the folder or a setting cannot be used; nothing is
+                written or removed then.
+        """
+        folder = Path(folder).absolute()
+        folders.check_new(folder, overwrite)
+        task = settings.make_task()
+        settings.check(task)
+        folders.clean(folder)
+        folders.create(
+            folder, {"settings": settings.to_dict(), "data": task.digest}
+        )
+        return cls(folder, settings, task)
+
+    @classmethod
+    def resume(cls, folder, task, given):
+        """Goes on with the job of a folder.
+
+        Args:
+            folder: A folder that `start` made.
+            task: The task's name, to check against the folder's own.
+            given: Settings to check against the folder's own, a dict from
+                name to value; task settings among them.
+
+        Raises:
+            ValueError: If there is no job, or it has other settings or data.
+        """
+        folder = Path(folder).absolute()
+        document = folders.load(folder)
+        settings = Settings.from_dict(document["settings"])
+        task_settings = dataclasses.asdict(settings.make_task())
+        stored = {**task_settings, **settings.to_dict()}
+        for name, value in {"task": task, **given}.items():
+            if stored.get(name) != value:
+                raise ValueError(
+                    f"`{name}` of the run to resume is {stored.get(name)!r}, "
+                    f"which cannot change. Received: {name}={value!r}"
+                )
+        task = settings.make_task()
+        if task.digest != document["data"]:
+            raise ValueError(
+                "`out` was made from other data than is there now: "
+                f"{task.describe()}. Received: out='{folder}'"
+            )
+        folders.clean(folder)
+        return cls(folder, settings, task)
+
+    def run(self, console):
+        """Does everything that is not done yet.
+
+        Args:
+            console: A `rich.console.Console`.
+
+        Returns:
+            The report, a JSON-able dict.
+        """
+        done = self.folder / "report.json"  # written last
+        if not done.is_file():
+            self._do(console, done)
+        return folders.read_json(done)
+
+    def _do(self, console, done):
+        for name, text in self.task.assets().items():
+            write_text(self.folder / name, text)
+        for name, run in self.runs.items():
+            run.train(console, name)
+        with console.status("Exporting and comparing"):
+            result = self._compare(console)
+        with console.status("Drawing"):
+            result["pictures"] = self._draw(console)
+        write_text(self.folder / "report.md", report.markdown(result))
+        folders.write_json(done, result)
+
+    def _draw(self, console):
+        """The names of the pictures; machines that only train need none."""
+        try:
+            return draw(self.folder, self.runs, self.task.metric_label)
+        except ImportError as error:
+            console.print(f"No pictures: {error}")
+            return []
+
+    def _compare(self, console):
+        models = {name: run.model() for name, run in self.runs.items()}
+        places = {"dense": self.folder / "dense", "sparse": self.folder}
+        _copy(
+            self.folder / "sparse" / "model.keras", self.folder / "model.keras"
+        )
+        files = {
+            name: {"keras": report.file_sizes(place / "model.keras")}
+            for name, place in places.items()
+        }
+        latency = {}
+        if keras.backend.backend() == "tensorflow":
+            for name, place in places.items():
+                files[name].update(
+                    self._export(models[name], place, _LAYOUTS[name])
+                )
+            latency = latencies(
+                {n: place / "model.tflite" for n, place in places.items()},
+                _first(1, self.task.validation[0]),
+            )
+        else:
+            console.print(
+                "No exports: they need the TensorFlow backend, this is "
+                f"{keras.backend.backend()}. The trained models can be "
+                "exported later, where KERAS_BACKEND=tensorflow."
+            )
+        return report.build(self, files, latency)
+
+    def _export(self, model, folder, layout):
+        """Writes the SavedModel and the .tflite file of one model."""
+        inputs = _first(8, self.task.validation[0])
+        reports = {
+            "saved_model": export_saved_model(
+                model, folder / "saved_model", inputs=inputs
+            ),
+            "tflite": export_tflite(
+                model,
+                folder / "model.tflite",
+                layout=layout,
+                sequence_length=self.task.sequence_length,
+                inputs=inputs,
+            ),
+        }
+        return {name: value.to_dict() for name, value in reports.items()}
+
+
+def _first(count, inputs):
+    return keras.tree.map_structure(lambda array: array[:count], inputs)
+
+
+def _copy(source, target):
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)

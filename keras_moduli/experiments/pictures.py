@@ -1,0 +1,169 @@
+"""The pictures of a job, drawn without a screen."""
+
+import keras
+import numpy as np
+
+from keras_moduli import plotting
+from keras_moduli.files import atomic_path
+from keras_moduli.selection import kernels
+from keras_moduli.tasks import TASKS
+
+_NEURONS = 3
+
+
+def draw(folder, runs, metric_label):
+    """Writes `training.png` and, with a regularizer, `connections.png`.
+
+    Args:
+        folder: A `pathlib.Path`.
+        runs: A dict from name to finished `Run`, one of them "sparse".
+        metric_label: What to call the metric.
+
+    Returns:
+        The names of the pictures.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    figures = {"training.png": _training(runs, metric_label)}
+    if runs["sparse"].settings.regularizer():
+        figures["connections.png"] = _connections(runs["sparse"])
+    for name, figure in figures.items():
+        _save(folder / name, figure)
+    return list(figures)
+
+
+def draw_sweep(folder, rows):
+    """Writes `tradeoff.png`, `curves.png` and `<run>/connections.png`.
+
+    Args:
+        folder: A `pathlib.Path`.
+        rows: What `keras_moduli.experiments.table.load` returned.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        ValueError: If no run is finished.
+    """
+    rows = [row for row in rows if row.runs]
+    if not rows:
+        raise ValueError(
+            f"No run is finished, there is nothing to draw. "
+            f"Received: folder='{folder}'"
+        )
+    task = TASKS[rows[0].settings.task]
+    figures = {
+        folder / "tradeoff.png": _tradeoff(rows, task),
+        folder / "curves.png": _all_curves(rows, task),
+    }
+    for path, figure in figures.items():
+        _save(path, figure)
+    runs = [row.runs[0] for row in rows if row.settings.regularizer()]
+    for run in runs:
+        _save(run.folder / "connections.png", _connections(run))
+    return [*figures, *(run.folder / "connections.png" for run in runs)]
+
+
+def _tradeoff(rows, task):
+    results = {}
+    for row in rows:
+        errors = results.setdefault(_name(row, rows), {})
+        errors[row.settings.sparsity] = row.values
+    figure = _figure(6.4, 4.4)
+    plotting.plot_tradeoff(
+        results, f"validation {task.metric_label}", ax=figure.subplots()
+    )
+    return figure
+
+
+def _all_curves(rows, task):
+    """The mean curve of every row."""
+    name = f"val_{task.metric}"
+    several = len({row.settings.sparsity for row in rows}) > 1
+    curves = {}
+    for row in rows:
+        runs = [[e[name] for e in run.curves()] for run in row.runs]
+        label = _name(row, rows)
+        if several:
+            label += f", {row.settings.sparsity:.0%}"
+        curves[label] = [
+            {"epoch": epoch, name: value}
+            for epoch, value in enumerate(np.mean(runs, axis=0), 1)
+        ]
+    figure = _figure(6.4, 4.4)
+    plotting.plot_curves(
+        curves, name, f"validation {task.metric_label}", figure.subplots()
+    )
+    return figure
+
+
+def _name(row, rows):
+    """A row's label, with the factor if that is not always the same."""
+    factors = {other.settings.factor for other in rows}
+    if len(factors) > 1 and row.settings.regularizer():
+        return f"{row.label}, factor {row.settings.factor:g}"
+    return row.label
+
+
+def _training(runs, metric_label):
+    sparse = runs["sparse"]
+    curves = {name: run.curves() for name, run in runs.items()}
+    figure = _figure(6.4, 5.2)
+    quality, sparsity = figure.subplots(2, sharex=True, height_ratios=[3, 2])
+    plotting.plot_curves(
+        curves,
+        f"val_{sparse.task.metric}",
+        f"validation {metric_label}",
+        ax=quality,
+    )
+    quality.set_xlabel("")
+    plotting.plot_sparsity(
+        curves["sparse"],
+        sparse.settings.schedule(),
+        sparse.settings.steps_per_epoch,
+        ax=sparsity,
+    )
+    return figure
+
+
+def _connections(run):
+    regularizer = run.settings.regularizer()
+    kernel = _recurrent_kernel(run.model())
+    kind = plotting.projection(regularizer.space)
+    figure = _figure(7.2, 5.6)
+    grid = figure.add_gridspec(2, _NEURONS, height_ratios=[3, 2])
+    chosen = (np.arange(_NEURONS) * 2 + 1) * len(kernel) // (2 * _NEURONS)
+    for column, neuron in enumerate(chosen):
+        ax = figure.add_subplot(grid[0, column], projection=kind)
+        plotting.plot_connections(kernel, regularizer, neuron, ax=ax)
+    plotting.plot_survival(
+        kernel, regularizer, ax=figure.add_subplot(grid[1, :])
+    )
+    figure.suptitle(
+        f"Surviving connections on the {regularizer.space.name} "
+        "(background: penalty, white is free)",
+        fontsize=11,
+    )
+    return figure
+
+
+def _recurrent_kernel(model):
+    """The first recurrent kernel of a model, as an array."""
+    path = next(p for p in kernels(model) if p.endswith("recurrent_kernel"))
+    return keras.ops.convert_to_numpy(kernels(model)[path])
+
+
+def _figure(width, height):
+    """A figure of its own: pyplot's backend and state stay untouched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(path, figure):
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)

@@ -1,0 +1,134 @@
+"""The options of the command line: their types, and what to say of them."""
+
+import argparse
+import os
+
+# Option: (type, metavar, help). The defaults in the help are language's; a
+# test holds them to the truth.
+TASK_OPTIONS = {
+    "units": (int, "N", "recurrent units (default: 256)"),
+    "cell": (
+        str,
+        "NAME",
+        "language: simple_rnn, lstm or gru (default: lstm)",
+    ),
+    "sequence_length": (int, "N", "steps of a sequence (default: 64)"),
+    "batch_size": (int, "N", "sequences in a batch (default: 32)"),
+    "text": (
+        str,
+        "FILE",
+        "UTF-8 text files (default: the Python standard library's own "
+        "sources on this machine)",
+    ),
+    "cells": (int, "N", "navigation: place cells (default: 128)"),
+    "learning_rate": (
+        float,
+        "X",
+        "adding, navigation: learning rate (default: 0.001)",
+    ),
+}
+RUN_OPTIONS = {
+    "steps": (int, "N", "optimizer steps of each model (default: 1200)"),
+    "epochs": (int, "N", "epochs they are divided into (default: 12)"),
+    "space": (str, "NAME", "moduli space (default: torus)"),
+    "inhibitor": (
+        str,
+        "NAME",
+        "inhibitor function (default: difference_of_gaussians)",
+    ),
+    "factor": (float, "X", "factor of the regularizer (default: 0.03)"),
+    "control": (
+        str,
+        "NAME",
+        "what to replace the regularizer by, for comparison: none, l1, l2, "
+        "matched_l1, permuted or box (default: None)",
+    ),
+    "scale": (
+        float,
+        "X",
+        "width of the inhibitor relative to the space (default: 1.0)",
+    ),
+    "points": (
+        str,
+        "HOW",
+        "how neurons are placed, uniform or ordered (default: ordered)",
+    ),
+    "sparsity": (
+        float,
+        "X",
+        "fraction of the pruned weights to set to zero (default: 0.9)",
+    ),
+    "weights": (
+        str,
+        "WHICH",
+        "weights to prune: recurrent, kernels or a regular expression on "
+        "their paths (default: recurrent)",
+    ),
+    "block_size": (
+        int,
+        ("SOURCES", "TARGETS"),
+        "prune blocks of so many weights; 4 1 run fast in a .tflite, 1 1 "
+        "prunes each weight for itself (default: 4 1)",
+    ),
+    "seed": (int, "N", "of weights, embedding and data order (default: 0)"),
+}
+OPTIONS = {**TASK_OPTIONS, **RUN_OPTIONS}
+_COUNTS = {"text": "+", "block_size": 2}  # arguments, where not one
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def add_options(command, lists=()):
+    """Adds the options of a run to a command.
+
+    Args:
+        command: An `argparse.ArgumentParser`.
+        lists: Names of options that take several values, split by commas.
+    """
+    for name, (kind, metavar, text) in OPTIONS.items():
+        command.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_list_of(kind) if name in lists else kind,
+            metavar=f"{metavar},..." if name in lists else metavar,
+            help=text,
+            nargs=_COUNTS.get(name),
+        )
+    command.add_argument(
+        "--lottery",
+        action="store_true",
+        default=None,
+        help="train the final masks once more, from other weights",
+    )
+    command.add_argument(
+        "--preset",
+        default="small",
+        metavar="NAME",
+        help="sizes to begin with: small, or paper where the task has it "
+        "(default: small); the defaults above are language's",
+    )
+
+
+def given(arguments):
+    """The settings that stand on the command line, a dict."""
+    found = {name: getattr(arguments, name) for name in (*OPTIONS, "lottery")}
+    if found["text"] is not None:
+        found["text"] = [os.path.abspath(file) for file in found["text"]]
+    # argparse makes lists where settings hold tuples.
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def _list_of(kind):
+    def parse(text):
+        return [kind(item) for item in text.split(",")]
+
+    parse.__name__ = f"list of {kind.__name__}"  # for argparse's messages
+    return parse

@@ -1,0 +1,24 @@
+"""The paper's workloads: each is data, a model, and what is measured on it.
+
+A task is a frozen dataclass of its own settings (plain numbers and strings)
+with these members, which is all that `keras_moduli.experiments` knows of it:
+
+- `metric`, `metric_label`: the name of the validation metric, lower is
+  better, and what to call it in a table;
+- `presets`: settings of run and task by name: `"small"` takes at most five
+  minutes on two cores, `"paper"` has the sizes of the paper;
+- `digest`: a string that tells the task's data from other data;
+- `describe()`: one line on the data;
+- `training(seed, first_step)`: endless batches, where the batch of a step
+  depends on the seed and the step only;
+- `sequence_length`: how many steps a sequence has;
+- `validation`: a pair of arrays, the first perhaps a dict of arrays;
+- `model(steps, recurrent_regularizer)`: the compiled model;
+- `assets()`: small text files that a user of the model needs.
+"""
+
+from keras_moduli.tasks.adding import Adding
+from keras_moduli.tasks.language import Language
+from keras_moduli.tasks.navigation import Navigation
+
+TASKS = {"adding": Adding, "language": Language, "navigation": Navigation}

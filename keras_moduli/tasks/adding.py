@@ -1,0 +1,210 @@
+"""The adding problem: remember two of many numbers, and add them.
+
+A sequence holds numbers drawn uniformly from [0, 1) and a marker, which is 1
+at two places and 0 elsewhere; the target is the sum of the two marked numbers.
+Always answering 1 gives a mean squared error of 1/6.
+
+Reference: S. Hochreiter, J. Schmidhuber, "Long short-term memory", 1997.
+"""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+
+from keras_moduli.arguments import positive_integer
+from keras_moduli.tasks.streams import held_out
+from keras_moduli.tasks.streams import stream
+
+
+def examples(count, sequence_length, generator):
+    """Draws sequences and their sums.
+
+    Args:
+        count: How many.
+        sequence_length: Numbers in each, at least 2.
+        generator: A `numpy.random.Generator`.
+
+    Returns:
+        `(x, y)`: float32 arrays of shape `(count, sequence_length, 2)`, the
+        numbers and the marker, and `(count, 1)`.
+    """
+    numbers = generator.random((count, sequence_length), "float32")
+    # The two largest of as many random numbers are a fair choice of two.
+    places = generator.random((count, sequence_length)).argsort(1)[:, -2:]
+    marker = np.zeros_like(numbers)
+    np.put_along_axis(marker, places, 1.0, axis=1)
+    x = np.stack([numbers, marker], axis=-1)
+    return x, np.sum(numbers * marker, axis=1, keepdims=True)
+
+
+def dataset(sequence_length=50, batch_size=32, seed=0, first_step=0):
+    """Endless batches of fresh examples.
+
+    Args:
+        sequence_length: Numbers in each sequence.
+        batch_size: Sequences in one batch.
+        seed: A non-negative integer.
+        first_step: The step to begin with; see `streams.stream`.
+
+    Yields:
+        Pairs `(x, y)`; see `examples`.
+
+    Example:
+
+    ```python
+    model = keras_moduli.tasks.adding.model()
+    data = keras_moduli.tasks.adding.dataset(seed=1)
+    model.fit(data, steps_per_epoch=1000, epochs=5)
+    ```
+    """
+    return stream(
+        lambda generator: examples(batch_size, sequence_length, generator),
+        seed,
+        first_step,
+    )
+
+
+def model(
+    units=128,
+    sequence_length=None,
+    learning_rate=1e-3,
+    recurrent_regularizer=None,
+):
+    """A compiled ReLU RNN with a linear read-out of its last state.
+
+    Args:
+        units: Recurrent units.
+        sequence_length: Fixes the length of the sequences; `None` leaves it
+            open.
+        learning_rate: Adam's.
+        recurrent_regularizer: For the recurrent kernel.
+
+    Returns:
+        A `keras.Model` from `(batch, time, 2)` to `(batch, 1)`.
+    """
+    # Uniform, as wide as PyTorch's default, which the paper's runs had.
+    bound = (units + 2) ** -0.5
+    uniform = functools.partial(keras.initializers.RandomUniform, -bound, bound)
+    x = keras.Input((sequence_length, 2), name="sequence")
+    state = keras.layers.SimpleRNN(
+        units,
+        activation="relu",
+        kernel_initializer=uniform(),
+        recurrent_initializer=uniform(),
+        bias_initializer=uniform(),
+        recurrent_regularizer=recurrent_regularizer,
+        name="rnn",
+    )(x)
+    y = keras.layers.Dense(
+        1,
+        kernel_initializer=uniform(),
+        bias_initializer=uniform(),
+        name="decoder",
+    )(state)
+    network = keras.Model(x, y, name="adding")
+    network.compile(
+        optimizer=keras.optimizers.Adam(learning_rate, global_clipnorm=0.5),
+        loss="mean_squared_error",
+        metrics=[keras.metrics.MeanSquaredError(name="mse")],
+    )
+    return network
+
+
+@dataclasses.dataclass(frozen=True)
+class Adding:
+    """The task "adding": what a run needs of it, under one set of settings.
+
+    Args:
+        units: Recurrent units.
+        sequence_length: Numbers in each sequence, at least 2.
+        batch_size: Sequences in one batch.
+        learning_rate: Adam's.
+        validation_size: Sequences to validate on.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+    """
+
+    units: int = 128
+    sequence_length: int = 50
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    validation_size: int = 4000
+
+    metric = "mse"
+    metric_label = "mean squared error"
+    presets = {
+        "small": {
+            "units": 64,
+            "sequence_length": 30,
+            "steps": 8000,
+            "epochs": 20,
+            "weights": "kernels",
+            "factor": 1e-3,
+        },
+        "paper": {
+            "learning_rate": 1e-4,
+            "steps": 313 * 110,
+            "epochs": 110,
+            "weights": "kernels",
+            "factor": 1e-3,
+            "sparsity": 0.95,
+            "pruning_begin": 0.0,
+            "pruning_end": 100 / 110,
+        },
+    }
+
+    def __post_init__(self):
+        for name in (
+            "units",
+            "sequence_length",
+            "batch_size",
+            "validation_size",
+        ):
+            positive_integer(name, getattr(self, name))
+        if self.sequence_length < 2:
+            raise ValueError(
+                "`sequence_length` must be at least 2, for two numbers to "
+                f"add. Received: sequence_length={self.sequence_length}"
+            )
+
+    @property
+    def digest(self):
+        """What tells this data from other data: nothing but the settings."""
+        return "generated"
+
+    def describe(self):
+        """One line on the data."""
+        return (
+            f"sums of two marked numbers of {self.sequence_length}; always "
+            "answering 1 has an error of 0.1667"
+        )
+
+    def training(self, seed, first_step):
+        """Endless training batches, from a step on."""
+        return dataset(self.sequence_length, self.batch_size, seed, first_step)
+
+    @functools.cached_property
+    def validation(self):
+        """Validation data as `(x, y)`, the same for every seed."""
+        return held_out(
+            lambda generator: examples(
+                self.validation_size, self.sequence_length, generator
+            )
+        )
+
+    def model(self, steps, recurrent_regularizer=None):
+        """The compiled model."""
+        del steps  # the learning rate stays as it is
+        return model(
+            self.units,
+            self.sequence_length,
+            self.learning_rate,
+            recurrent_regularizer,
+        )
+
+    def assets(self):
+        """Files that a user of the trained model needs: none."""
+        return {}

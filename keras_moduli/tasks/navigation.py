@@ -1,0 +1,245 @@
+"""Path integration: from where it began and how it moved, where is it now?
+
+Positions are in metres from the centre of the box. The network is told the
+start through place cells and every displacement after it, and is to activate
+the place cells of where it is. Always answering the centre of the usual box
+is wrong by about 84 cm.
+
+Reference: B. Sorscher, G. Mel, S. Ganguli, S. Ocko, "A unified theory for the
+origin of grid cells through the lens of pattern formation", 2019.
+"""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+
+from keras_moduli.arguments import positive_integer
+from keras_moduli.tasks import places
+from keras_moduli.tasks.streams import held_out
+from keras_moduli.tasks.streams import stream
+from keras_moduli.tasks.trajectories import walk
+
+
+def examples(count, sequence_length, generator, box=2.2):
+    """Draws walks.
+
+    Args:
+        count: How many.
+        sequence_length: Steps of each.
+        generator: A `numpy.random.Generator`.
+        box: Side of the box in metres.
+
+    Returns:
+        `(inputs, y)`: a dict with `"start"`, `(count, 2)`, and
+        `"displacement"`, `(count, sequence_length, 2)`, and the positions
+        after each step, `(count, sequence_length, 2)`; all in metres.
+    """
+    positions = walk(count, sequence_length, box, generator)
+    inputs = {
+        "start": positions[:, 0],
+        "displacement": np.diff(positions, axis=1),
+    }
+    return inputs, positions[:, 1:]
+
+
+def dataset(sequence_length=50, batch_size=200, box=2.2, seed=0, first_step=0):
+    """Endless batches of fresh walks.
+
+    Args:
+        sequence_length: Steps of each walk.
+        batch_size: Walks in one batch.
+        box: Side of the box in metres.
+        seed: A non-negative integer.
+        first_step: The step to begin with; see `streams.stream`.
+
+    Yields:
+        Pairs `(inputs, y)`; see `examples`.
+
+    Example:
+
+    ```python
+    model = keras_moduli.tasks.navigation.model(units=256, cells=128)
+    data = keras_moduli.tasks.navigation.dataset(sequence_length=20)
+    model.fit(data, steps_per_epoch=1000, epochs=5)
+    ```
+    """
+    return stream(
+        lambda generator: examples(batch_size, sequence_length, generator, box),
+        seed,
+        first_step,
+    )
+
+
+def model(
+    units=4096,
+    cells=512,
+    sequence_length=None,
+    box=2.2,
+    width=0.12,
+    cells_seed=0,
+    learning_rate=1e-4,
+    recurrent_regularizer=None,
+):
+    """A compiled ReLU RNN without biases between place cells.
+
+    Args:
+        units: Recurrent units.
+        cells: Place cells.
+        sequence_length: Fixes the length of the walks; `None` leaves it open.
+        box: Side of the box in metres.
+        width: Width of a place field in metres.
+        cells_seed: Seed of the place cells' centres.
+        learning_rate: AdamW's.
+        recurrent_regularizer: For the recurrent kernel.
+
+    Returns:
+        A `keras.Model` from a dict with `"start"`, `(batch, 2)`, and
+        `"displacement"`, `(batch, time, 2)`, to the logits of the place
+        cells, `(batch, time, cells)`. Its targets are positions.
+    """
+    layout = dict(cells=cells, box=box, width=width, seed=cells_seed)
+    # Uniform, as wide as PyTorch's defaults, which the paper's runs had.
+    fan_in = functools.partial(
+        keras.initializers.VarianceScaling, 1 / 3, "fan_in", "uniform"
+    )
+    bound = units**-0.5
+    start = keras.Input((2,), name="start")
+    displacement = keras.Input((sequence_length, 2), name="displacement")
+    state = keras.layers.Dense(
+        units, use_bias=False, kernel_initializer=fan_in(), name="encoder"
+    )(places.PlaceCells(**layout, name="place_cells")(start))
+    states = keras.layers.SimpleRNN(
+        units,
+        activation="relu",
+        use_bias=False,
+        return_sequences=True,
+        kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
+        recurrent_initializer=fan_in(),
+        recurrent_regularizer=recurrent_regularizer,
+        name="rnn",
+    )(displacement, initial_state=state)
+    logits = keras.layers.Dense(
+        cells, use_bias=False, kernel_initializer=fan_in(), name="decoder"
+    )(states)
+    network = keras.Model(
+        {"start": start, "displacement": displacement},
+        logits,
+        name="navigation",
+    )
+    network.compile(
+        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01),
+        loss=places.PlaceCrossentropy(**layout),
+        metrics=[places.PositionError(**layout)],
+    )
+    return network
+
+
+@dataclasses.dataclass(frozen=True)
+class Navigation:
+    """The task "navigation": what a run needs of it, under one set of settings.
+
+    Args:
+        units: Recurrent units.
+        cells: Place cells, at least 3.
+        sequence_length: Steps of each walk.
+        batch_size: Walks in one batch.
+        learning_rate: AdamW's.
+        validation_size: Walks to validate on.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+    """
+
+    units: int = 256
+    cells: int = 128
+    sequence_length: int = 20
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+    validation_size: int = 1000
+
+    metric = "position_error"
+    metric_label = "position error (cm)"
+    presets = {
+        "small": {
+            "steps": 6000,
+            "epochs": 20,
+            "weights": "kernels",
+            "factor": 0.1,
+        },
+        "paper": {
+            "units": 4096,
+            "cells": 512,
+            "sequence_length": 50,
+            "batch_size": 200,
+            "learning_rate": 1e-4,
+            "steps": 30000,
+            "epochs": 30,
+            "weights": "kernels",
+            "factor": 0.1,
+            "pruning_begin": 0.0,
+            "pruning_end": 0.9,
+        },
+    }
+
+    def __post_init__(self):
+        for name in (
+            "units",
+            "cells",
+            "sequence_length",
+            "batch_size",
+            "validation_size",
+        ):
+            positive_integer(name, getattr(self, name))
+        if self.cells < 3:
+            raise ValueError(
+                "`cells` must be at least 3: a position is decoded from the "
+                f"three most active. Received: cells={self.cells}"
+            )
+
+    @property
+    def digest(self):
+        """What tells this data from other data: nothing but the settings."""
+        return "generated"
+
+    def describe(self):
+        """One line on the data."""
+        return (
+            f"walks of {self.sequence_length} steps in a box of 2.2 m, read "
+            f"from {self.cells} place cells; always answering the centre is "
+            "wrong by 84 cm"
+        )
+
+    def training(self, seed, first_step):
+        """Endless training batches, from a step on."""
+        return dataset(
+            self.sequence_length,
+            self.batch_size,
+            seed=seed,
+            first_step=first_step,
+        )
+
+    @functools.cached_property
+    def validation(self):
+        """Validation data as `(inputs, y)`, the same for every seed."""
+        return held_out(
+            lambda generator: examples(
+                self.validation_size, self.sequence_length, generator
+            )
+        )
+
+    def model(self, steps, recurrent_regularizer=None):
+        """The compiled model."""
+        del steps  # the learning rate stays as it is
+        return model(
+            self.units,
+            self.cells,
+            self.sequence_length,
+            learning_rate=self.learning_rate,
+            recurrent_regularizer=recurrent_regularizer,
+        )
+
+    def assets(self):
+        """Files that a user of the trained model needs: none."""
+        return {}

@@ -1,0 +1,29 @@
+"""Endless training data in which a step's batch can be made again."""
+
+import itertools
+
+import numpy as np
+
+
+def stream(make, seed=0, first_step=0):
+    """Batches that depend on the seed and their own step only.
+
+    So a training that goes on at step 500 gets the batches that an unbroken
+    one gets from there.
+
+    Args:
+        make: From a `numpy.random.Generator` to a batch.
+        seed: A non-negative integer.
+        first_step: The step to begin with.
+
+    Yields:
+        What `make` returns.
+    """
+    for step in itertools.count(first_step):
+        yield make(np.random.default_rng([seed, step]))
+
+
+def held_out(make):
+    """What `make` gives from a generator that no training ever uses."""
+    # Training seeds are sequences of two numbers, so three meet none of them.
+    return make(np.random.default_rng([0, 0, 1]))

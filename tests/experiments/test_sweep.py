@@ -1,0 +1,248 @@
+"""Sweeps: which runs there are, what becomes of them, what they add up to."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from keras_moduli.experiments import folders
+from keras_moduli.experiments import sweep
+from keras_moduli.experiments import table
+from keras_moduli.experiments.pictures import draw_sweep
+from keras_moduli.experiments.settings import Settings
+from keras_moduli.experiments.training import Run
+from keras_moduli.masking import load_masks
+
+QUIET = Console(quiet=True)
+TINY = {
+    "units": 8,
+    "sequence_length": 4,
+    "validation_size": 50,
+    "steps": 8,
+    "epochs": 2,
+}
+
+
+def plan(**changes):
+    options = {
+        "given": TINY,
+        "axes": {"space": ["torus", "circle"], "sparsity": [0.5, 0.9]},
+        "controls": ["none", "permuted"],
+        "seeds": 2,
+    }
+    return sweep.plan("adding", **{**options, **changes})
+
+
+def test_controls_are_run_once_per_sparsity_and_seed():
+    runs = plan()
+    kinds = [(s.control, s.space, s.sparsity, s.seed) for s in runs.values()]
+    assert len(kinds) == len(set(kinds)) == (2 + 2) * 2 * 2
+    assert {space for control, space, *_ in kinds if control} == {"torus"}
+    for name, settings in runs.items():
+        assert name == sweep.run_name(settings)
+        assert Settings.of("adding", TINY).make_task() == settings.make_task()
+
+
+def test_no_regularizer_is_run_once_whatever_the_factors():
+    runs = plan(axes={"factor": [0.1, 1.0]}, controls=["none", "l1"], seeds=1)
+    controls = [settings.control for settings in runs.values()]
+    assert sorted(controls, key=str) == [None, None, "l1", "l1", "none"]
+
+
+def test_the_value_of_a_setting_is_checked_before_anything_runs(tmp_path):
+    with pytest.raises(ValueError, match="`space`"):
+        plan(axes={"space": ["torus", "tours"]})
+    runs = plan(given={**TINY, "weights": "nothing"})
+    with pytest.raises(ValueError, match="selects nothing"):
+        sweep.Sweep(tmp_path / "out", runs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_holds_one_task_and_one_kind_of_run_per_name(tmp_path):
+    runs = plan()
+    sweep.Sweep(tmp_path, runs)
+    sweep.Sweep(tmp_path, plan(seeds=3))  # more of the same is welcome
+    with pytest.raises(ValueError, match="holds runs of"):
+        other = sweep.plan("navigation", {}, {}, [], seeds=1)
+        sweep.Sweep(tmp_path, other)
+    name, settings = next(iter(runs.items()))
+    folders.create(tmp_path / name, settings.to_dict())
+    with pytest.raises(ValueError, match=r"\['task_settings', 'steps'\]"):
+        sweep.Sweep(tmp_path, plan(given={**TINY, "units": 9, "steps": 9}))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder of runs: four finished, one failed, one half-done."""
+    folder = tmp_path_factory.mktemp("sweep")
+    torus = {"space": ["torus"]}
+    tickets = {**TINY, "lottery": True}
+    runs = {
+        **plan(axes=torus, controls=["none"]),
+        **plan(axes=torus, controls=[], given=tickets),
+    }
+    folders.create(folder, {"sweep": "adding", "data": "generated"})
+    for name, settings in runs.items():
+        Run(folder / name, settings, settings.make_task()).train(QUIET, name)
+    extra = plan(axes={"space": ["circle"]}, controls=[], given=TINY)
+    for name, settings in extra.items():
+        folders.create(folder / name, settings.to_dict())
+    (folder / name / "failed.txt").write_text("out of memory\n")
+    return folder
+
+
+def metrics(folder, pattern, key="mse"):
+    return [
+        json.loads(path.read_text())[key]
+        for path in sorted(folder.glob(f"{pattern}/metrics.json"))
+    ]
+
+
+def test_the_table_is_made_from_the_folders(finished):
+    rows = {row.label: row for row in table.load(finished)}
+    assert list(rows) == [
+        "circle, difference_of_gaussians",
+        "torus, difference_of_gaussians",
+        "none",
+    ]
+    text = table.render(table.load(finished), "csv")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    for line, pattern in ((lines[1], "torus*"), (lines[2], "none*")):
+        values = metrics(finished, pattern)
+        assert len(values) == int(line["runs"]) == 2
+        for column, expected in (
+            ("mean", statistics.mean(values)),
+            ("std", statistics.stdev(values)),
+            ("median", statistics.median(values)),
+        ):
+            assert float(line[column]) == pytest.approx(expected, rel=1e-3)
+    tickets = statistics.mean(metrics(finished, "torus*/lottery"))
+    assert float(lines[1]["ticket mean"]) == pytest.approx(tickets, rel=1e-3)
+    assert lines[2]["ticket mean"] == ""
+    assert lines[0]["mean"] == ""
+    assert (lines[0]["failed"], lines[0]["unfinished"]) == ("1", "1")
+
+
+def test_the_best_mean_is_bold(finished):
+    means = {
+        name: statistics.mean(metrics(finished, f"{name}*"))
+        for name in ("torus", "none")
+    }
+    best = min(means, key=means.get)
+    markdown = table.render(table.load(finished)).splitlines()
+    assert len(markdown) == 2 + 3
+    bold = [line for line in markdown if "**" in line]
+    assert len(bold) == 1
+    assert bold[0].startswith(f"| {best}")
+    assert f"**{means[best]:.4g}**" in bold[0]
+    latex = table.render(table.load(finished), "latex")
+    assert f"\\textbf{{{means[best]:.4g}}}" in latex
+    assert "difference\\_of\\_gaussians & 0.001 & 90\\%" in latex
+
+
+def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
+    for folder in finished.glob("torus*"):
+        masks = load_masks(folder / "masks.npz")
+        ticket = keras.saving.load_model(folder / "lottery" / "model.keras")
+        model = keras.saving.load_model(folder / "model.keras")
+        path = "rnn/simple_rnn_cell/recurrent_kernel"
+        found = {w.path: w.numpy() for w in ticket.trainable_variables}
+        before = {w.path: w.numpy() for w in model.trainable_variables}
+        np.testing.assert_array_equal(found[path] != 0, masks[path])
+        np.testing.assert_array_equal(before[path] != 0, masks[path])
+        alive = masks[path]
+        assert not np.isclose(found[path][alive], before[path][alive]).any()
+
+
+def test_pictures_of_a_sweep(finished):
+    paths = draw_sweep(finished, table.load(finished))
+    assert [path.relative_to(finished).as_posix() for path in paths] == [
+        "tradeoff.png",
+        "curves.png",
+        "torus-difference_of_gaussians-factor0.001-sparsity0.9-seed0/"
+        "connections.png",
+    ]
+    for path in paths:
+        with Image.open(path) as image:
+            assert len(image.convert("RGB").getcolors(2**24)) > 20
+
+
+def test_nothing_finished_is_nothing_to_draw(tmp_path):
+    folders.create(tmp_path, {"sweep": "adding", "data": "generated"})
+    with pytest.raises(ValueError, match="no runs"):
+        table.load(tmp_path)
+    name, settings = next(iter(plan().items()))
+    folders.create(tmp_path / name, settings.to_dict())
+    with pytest.raises(ValueError, match="nothing to draw"):
+        draw_sweep(tmp_path, table.load(tmp_path))
+
+
+COMMAND = [
+    *(sys.executable, "-m", "keras_moduli", "sweep", "adding"),
+    *("--units", "8", "--sequence-length", "4", "--steps", "400"),
+    *("--epochs", "20", "--space", "torus", "--control", "none"),
+    *("--seeds", "1", "--jobs", "2", "--out"),
+]
+
+
+def sweep_process(folder):
+    return subprocess.Popen(
+        [*COMMAND, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_to_the_same_results(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    out, err = sweep_process(whole).communicate(timeout=300)
+    assert "2 runs, 0 of them finished before" in out, err
+
+    process = sweep_process(broken)
+    deadline = time.monotonic() + 200
+    while not list(broken.glob("*/checkpoints/epoch-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    time.sleep(3)  # the workers notice, and die
+    before = sorted(broken.rglob("*"))
+    time.sleep(3)
+    assert sorted(broken.rglob("*")) == before
+
+    # One of the runs cannot go on: the other does.
+    checkpoint, *_ = broken.glob("*/checkpoints/epoch-*/model.keras")
+    run = checkpoint.parents[2]
+    checkpoint.write_text("spoilt")
+    process = sweep_process(broken)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert f"1 runs failed: {run.name}" in err
+    assert (run / "failed.txt").is_file()
+    kind = run.name.split("-")[0]
+    (line,) = [x for x in out.splitlines() if x.startswith(f"| {kind}")]
+    assert line.endswith("| 0 | 1 | 0 |")
+
+    # Without its checkpoint it begins again.
+    shutil.rmtree(run / "checkpoints")
+    process = sweep_process(broken)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "2 runs, 1 of them finished before" in out
+    for kind in ("torus", "none"):
+        one, two = (metrics(folder, f"{kind}*") for folder in (whole, broken))
+        assert one == two
