@@ -40,12 +40,14 @@ setup(
     extras_require={
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "ruff>=0.12",
             # Oracles: other people's distances and homology.
             "geomstats>=2.8",
             "numpy<2.4",  # geomstats 2.8 uses np.trapz
             "ripser>=0.6.10",
+            "scipy>=1.11",
             "jax>=0.6",  # the same masks and penalties on another backend
         ],
     },

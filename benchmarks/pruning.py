@@ -1,0 +1,215 @@
+"""What pruning costs, next to TF-MOT, in one run.
+
+    python benchmarks/pruning.py [--quick]
+
+Each pair is measured in turns, so that a busy machine slows both; medians of
+the turns are compared.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+import keras_moduli
+
+PolynomialDecay = tfmot.sparsity.keras.PolynomialDecay
+
+
+def interleaved(turns, **measured):
+    """Calls each function once per turn; returns the medians of seconds."""
+    seconds = {name: [] for name in measured}
+    for _ in range(turns):
+        for name, function in measured.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def update(units, turns):
+    """One mask update of an LSTM's recurrent kernel, ours and TF-MOT's."""
+    model = keras.Sequential([keras.Input((2, 4)), keras.layers.LSTM(units)])
+    model.compile("sgd", "mse")
+    # A callable schedule that asks for a little more at every step, so that
+    # every step is an update. The callback is called as `fit` calls it.
+    pruning = keras_moduli.MagnitudePruning(
+        lambda step: (True, 0.5 + 1e-4 * step)
+    )
+    callbacks = keras.callbacks.CallbackList([pruning], model=model)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(0)
+
+    def our_update():
+        model.optimizer.iterations.assign_add(1)
+        callbacks.on_train_batch_end(0)
+
+    layer = tf_keras.layers.LSTM(units)
+    theirs = tfmot.sparsity.keras.prune_low_magnitude(
+        tf_keras.Sequential([tf_keras.layers.InputLayer((2, 4)), layer]),
+        pruning_schedule=tfmot.sparsity.keras.ConstantSparsity(
+            0.5, 0, frequency=1
+        ),
+    )
+    wrapper = theirs.layers[-1]
+    wrapper.pruning_step.assign(0)
+
+    @tf.function
+    def their_update():
+        wrapper.pruning_obj.conditional_mask_update()
+
+    their_update()
+    seconds = interleaved(turns, ours=our_update, theirs=their_update)
+    return model.layers[0].cell.recurrent_kernel.shape, seconds
+
+
+def dataset(batches, length=20, features=16, batch=32):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batch, length, features)).astype("float32")
+    y = rng.normal(size=(batch, 1)).astype("float32")
+    return tf.data.Dataset.from_tensors((x, y)).repeat(batches)
+
+
+def between_updates(units, batches, turns):
+    """A train step with masks attached, against one without.
+
+    Of one model, in turns: two models may differ by more than this, by where
+    their weights lie in memory.
+    """
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((20, 16)), keras.layers.LSTM(units)])
+    model.add(keras.layers.Dense(1))
+    # Standing still: a model that has learnt its few batches by heart
+    # computes with denormal numbers, slowly.
+    model.compile(keras.optimizers.Adam(0.0), "mse")
+    pruning = keras_moduli.MagnitudePruning(PolynomialDecay(0, 0.9, 0, 2))
+    warm, data = dataset(4), dataset(batches)
+    seconds = {"ours": [], "without": []}
+    for _ in range(turns):
+        for name, callbacks in (("ours", [pruning]), ("without", [])):
+            if name == "without":
+                keras_moduli.remove_masks(model)
+            # This compiles the step, and prunes.
+            model.fit(warm, verbose=0, callbacks=callbacks)
+            start = time.perf_counter()
+            model.fit(data, verbose=0, callbacks=callbacks)
+            seconds[name].append((time.perf_counter() - start) / batches)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def whole_fit(units, batches):
+    """From the untrained model to the pruned one, tracing included."""
+    schedule = PolynomialDecay(0.0, 0.9, 0, batches * 3 // 4, frequency=10)
+    data = dataset(batches)
+
+    def ours():
+        model = keras.Sequential(
+            [keras.Input((20, 16)), keras.layers.LSTM(units)]
+        )
+        model.add(keras.layers.Dense(1))
+        model.compile("adam", "mse")
+        pruning = keras_moduli.MagnitudePruning(schedule)
+        model.fit(data, verbose=0, callbacks=[pruning])
+
+    def theirs():
+        model = tf_keras.Sequential(
+            [tf_keras.layers.InputLayer((20, 16)), tf_keras.layers.LSTM(units)]
+        )
+        model.add(tf_keras.layers.Dense(1))
+        model = tfmot.sparsity.keras.prune_low_magnitude(
+            model, pruning_schedule=schedule
+        )
+        model.compile("adam", "mse")
+        model.fit(
+            data,
+            verbose=0,
+            callbacks=[tfmot.sparsity.keras.UpdatePruningStep()],
+        )
+
+    return interleaved(3, ours=ours, theirs=theirs)
+
+
+def peak_memory(units, batches):
+    """Peak memory of a fit with and without pruning, each in a process."""
+    peaks = {}
+    for name in ("without", "with"):
+        output = subprocess.run(
+            [sys.executable, __file__, "--peak", name, str(units)]
+            + [str(batches)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        peaks[name] = int(output.split()[-1])
+    return peaks
+
+
+def peak(name, units, batches):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((20, 16)), keras.layers.LSTM(units)])
+    model.add(keras.layers.Dense(1))
+    model.compile("sgd", "mse")
+    callbacks = []
+    if name == "with":
+        decay = PolynomialDecay(0.0, 0.9, 0, batches, frequency=1)
+        callbacks = [keras_moduli.MagnitudePruning(decay)]
+    model.fit(dataset(batches), verbose=0, callbacks=callbacks)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="smaller sizes")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        name, units, batches = arguments.peak
+        return peak(name, int(units), int(batches))
+    quick = arguments.quick
+    print("| what | ours | compared with | ratio |\n|---|---|---|---|")
+    for units in [512] if quick else [512, 2048]:
+        shape, seconds = update(units, turns=5)
+        ours, theirs = seconds["ours"] * 1e3, seconds["theirs"] * 1e3
+        print(
+            f"| one mask update, {np.prod(shape) / 1e6:.1f} M weights "
+            f"| {ours:.1f} ms | TF-MOT {theirs:.0f} ms "
+            f"| {theirs / ours:.0f} x faster |",
+            flush=True,
+        )
+    for units in [128] if quick else [128, 512]:
+        seconds = between_updates(units, 30, turns=3 if quick else 9)
+        ours, plain = seconds["ours"] * 1e3, seconds["without"] * 1e3
+        print(
+            f"| train step between updates, LSTM({units}) | {ours:.1f} ms "
+            f"| without pruning {plain:.1f} ms | {ours / plain:.3f} x |",
+            flush=True,
+        )
+    units, batches = (128, 20) if quick else (512, 100)
+    seconds = whole_fit(units, batches)
+    ours, theirs = seconds["ours"], seconds["theirs"]
+    print(
+        f"| whole fit, LSTM({units}), {batches} steps | {ours:.1f} s "
+        f"| TF-MOT {theirs:.1f} s | {theirs / ours:.2f} x faster |",
+        flush=True,
+    )
+    units = 512 if quick else 2048
+    peaks = peak_memory(units, 4)
+    added = peaks["with"] - peaks["without"]
+    weights = units * units * 4 * 4
+    print(
+        f"| peak memory added to a fit, LSTM({units}) | {added / 1e6:.0f} MB "
+        f"| pruned weights {weights / 1e6:.0f} MB "
+        f"| {max(added, 0) / weights:.2f} x |"
+    )
+
+
+if __name__ == "__main__":
+    main()
