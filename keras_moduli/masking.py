@@ -142,8 +142,8 @@ def masks_of(model):
 def mask_of(variable):
     """The mask attached to a variable, else where it is not zero."""
     if is_masked(variable):
-        return ops.convert_to_numpy(variable.constraint.mask)
-    return ops.convert_to_numpy(variable) != 0
+        return variable.constraint.mask.numpy()
+    return variable.numpy() != 0
 
 
 def apply_masks(model, masks):

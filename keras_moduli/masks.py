@@ -22,9 +22,10 @@ def lowest(scores, count):
     if count == 0:
         return np.zeros(scores.shape, bool)
     threshold = kth_lowest(flat, count)
-    marked = flat < threshold
-    missing = count - np.count_nonzero(marked)
-    marked[np.flatnonzero(flat == threshold)[:missing]] = True
+    marked = flat <= threshold
+    surplus = np.count_nonzero(marked) - count
+    if surplus:
+        marked[np.flatnonzero(flat == threshold)[-surplus:]] = False
     return marked.reshape(scores.shape)
 
 
