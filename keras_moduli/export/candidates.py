@@ -13,6 +13,22 @@ from keras_moduli.export.layouts import LAYOUTS
 from keras_moduli.export.program import Program
 from keras_moduli.export.runtime import answers
 from keras_moduli.export.runtime import interpreters
+from keras_moduli.export.tracing import SIGNATURE
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What one signature of the file is compared on.
+
+    Attributes:
+        program: The signature's `Program`.
+        batches: Inputs, a list of dicts.
+        references: The model's answers to them.
+    """
+
+    program: Program
+    batches: list
+    references: list
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +37,12 @@ class Task:
 
     Attributes:
         program: The `Program`.
-        quantization: `None`, `"float16"` or `"int8"`.
+        quantization: `None`, `"float16"`, `"int8"` or `"full_int8"`.
         optimize_for: `"size"` or `"latency"`.
         batch_size: The fixed batch size.
         sequence_length: The length of open dimensions, or `None`.
-        batches: Inputs to compare on.
-        references: The model's answers to them.
+        samples: A dict from signature to its `Sample`.
+        calibration: What `Program.converted` takes, or `None`.
         tolerance: What is allowed.
         metadata: A dict to store in the file.
     """
@@ -36,8 +52,8 @@ class Task:
     optimize_for: str
     batch_size: int
     sequence_length: int | None
-    batches: list
-    references: list
+    samples: dict
+    calibration: dict | None
     tolerance: float
     metadata: dict
 
@@ -81,7 +97,11 @@ def write(task, layout, path):
     if plan is None:
         return None
     content = program.converted(
-        plan.rewrites, task.batch_size, task.sequence_length, task.quantization
+        plan.rewrites,
+        task.batch_size,
+        task.sequence_length,
+        task.quantization,
+        task.calibration,
     )
     content, notes = form.finish(content, task.optimize_for)
     if content is None:
@@ -91,8 +111,9 @@ def write(task, layout, path):
     )
     path.write_bytes(content)
     differences = [
-        largest_difference(answer, task.references)
-        for answer in answers(path, program, task.batches)
+        largest_difference(answer, sample.references)
+        for name, sample in task.samples.items()
+        for answer in answers(path, name, sample.program, sample.batches)
     ]
     absolute, relative = map(max, zip(*differences, strict=True))
     check_difference(absolute, relative, task.tolerance)
@@ -139,8 +160,11 @@ def latencies(paths, batch, rounds=30, seconds=2.0):
 def _invocation(path, batch):
     """The `invoke` of an interpreter whose inputs are set."""
     interpreter = interpreters(path)["default delegates"]()
-    signature = next(iter(interpreter.get_signature_list()))
-    runner = interpreter.get_signature_runner(signature)
+    names = list(interpreter.get_signature_list())
+    # What `invoke` runs is the first one, which has this name if it is ours.
+    runner = interpreter.get_signature_runner(
+        SIGNATURE if SIGNATURE in names else names[0]
+    )
     runner(**batch)
     details = runner.get_input_details()
     del runner  # it holds references into the interpreter's memory

@@ -1,18 +1,20 @@
 """TensorFlow Lite's converter, with the settings that give portable files."""
 
-import re
 import tempfile
 
+from keras_moduli.export.calibration import calibrated
 from keras_moduli.export.errors import ExportError
-from keras_moduli.export.tracing import SIGNATURE
+from keras_moduli.export.errors import explanation
 
 
-def convert(module, quantization):
+def convert(module, quantization, calibration=None):
     """Converts a module of `constant_module` to the bytes of a file.
 
     Args:
-        module: A `tf.Module` whose signature is in `module.function`.
-        quantization: `None`, `"float16"` or `"int8"`.
+        module: A `tf.Module` whose signatures are in `module.functions`.
+        quantization: `None`, `"float16"`, `"int8"` or `"full_int8"`.
+        calibration: For the latter a dict from signature to a list of feeds:
+            dicts from input name to array.
 
     Raises:
         ExportError: If the built-in operators of LiteRT cannot express it.
@@ -22,14 +24,16 @@ def convert(module, quantization):
     with tempfile.TemporaryDirectory() as folder:
         try:
             tf.saved_model.save(
-                module, folder, signatures={SIGNATURE: module.function}
+                module, folder, signatures=dict(module.functions)
             )
         except tf.errors.OpError as error:  # a full disk, most likely
             raise ExportError(
                 f"TensorFlow cannot write temporary files: {error.message}"
             ) from error
+        if calibration:
+            return calibrated(folder, calibration)
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[SIGNATURE]
+            folder, signature_keys=list(module.functions)
         )
         return _converted(converter, quantization)
 
@@ -58,17 +62,4 @@ def _converted(converter, quantization):
     try:
         return converter.convert()
     except Exception as error:  # the converter raises bare Exceptions
-        raise ExportError(_explanation(str(error))) from error
-
-
-def _explanation(message):
-    """Which operators were too much, or the start of what TensorFlow says."""
-    operators = sorted(set(re.findall(r"'tf\.(\w+)' op", message)))
-    told = " ".join(message.split())[:500]
-    if operators:
-        return (
-            "LiteRT has no built-in operator for what this model computes "
-            f"with TensorFlow's {', '.join(operators)}. Layers that use other "
-            f"operations, or float32, would work. The converter says: {told}"
-        )
-    return f"TensorFlow Lite cannot convert this model: {told}"
+        raise ExportError(explanation(str(error))) from error

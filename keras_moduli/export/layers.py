@@ -49,6 +49,16 @@ def replaced(instance, name, value):
             setattr(instance, name, before)
 
 
+@contextlib.contextmanager
+def unrolled(model):
+    """Recurrent layers become a chain of their steps, without a loop."""
+    with contextlib.ExitStack() as stack:
+        for layer in all_layers(model):
+            if isinstance(layer, keras.layers.RNN):
+                stack.enter_context(replaced(layer, "unroll", True))
+        yield
+
+
 def _children(layer):
     # Keras has no public way to list the layers inside a wrapper or a cell,
     # but every one of them is an attribute or stands in a list or dict.

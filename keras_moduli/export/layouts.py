@@ -64,7 +64,8 @@ class Sparse(Dense):
         del optimize_for
         if not any(_zeros(weight) > 0.2 for weight in model.weights):
             return None
-        block = encoding.Blocks(16 if quantization == "int8" else 4)
+        is_int8 = quantization in ("int8", "full_int8")
+        block = encoding.Blocks(16 if is_int8 else 4)
         rewrites = {}
         for layer, _ in lowerable(model):
             products = {

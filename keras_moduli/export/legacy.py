@@ -43,10 +43,13 @@ class LegacyProgram(Program):
             if len(variable.shape) >= 2 and "bias" not in variable.name
         }
 
-    def converted(self, rewrites, batch_size, sequence_length, quantization):
+    def converted(
+        self, rewrites, batch_size, sequence_length, quantization, calibration
+    ):
         import tensorflow as tf
 
-        del rewrites  # there are none: no layout knows these layers
+        # No layout knows these layers, and `export_tflite` calibrates none.
+        del rewrites, calibration
         function = tf.function(
             lambda **tensors: self.call(tensors), autograph=False
         ).get_concrete_function(

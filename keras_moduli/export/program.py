@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_moduli.export.converter import convert
 from keras_moduli.export.layers import state_variables
+from keras_moduli.export.layers import unrolled
 from keras_moduli.export.lowering import lowered
+from keras_moduli.export.tracing import SIGNATURE
 from keras_moduli.export.tracing import constant_module
 from keras_moduli.export.tracing import without_cudnn
 from keras_moduli.report import sparsity
@@ -70,6 +72,11 @@ class Program:
                 )
 
     @property
+    def signatures(self):
+        """The signatures of an exported file: a program for each name."""
+        return {SIGNATURE: self}
+
+    @property
     def fixed_batch_size(self):
         """The batch size that the model fixes, or `None`."""
         return next(iter(self.specs.values())).shape[0]
@@ -78,6 +85,10 @@ class Program:
     def sample_specs(self):
         """What the model's own inputs look like, by name."""
         return self.specs
+
+    def sample_length(self, sequence_length):
+        """How long the sequences to compare on are, `None` for several."""
+        return sequence_length
 
     def feeds(self, data):
         """Sample data in the model's structure, as named NumPy arrays."""
@@ -119,18 +130,29 @@ class Program:
         """The fraction of zeros in every kernel, by path."""
         return sparsity(self.model) if self.model.weights else {}
 
-    def converted(self, rewrites, batch_size, sequence_length, quantization):
+    def converted(
+        self, rewrites, batch_size, sequence_length, quantization, calibration
+    ):
         """The bytes of a .tflite file.
 
         Args:
             rewrites: How layers are computed, as `lowered` takes it.
             batch_size: The fixed batch size.
             sequence_length: The length of open dimensions, or `None`.
-            quantization: `None`, `"float16"` or `"int8"`.
+            quantization: `None`, `"float16"`, `"int8"` or `"full_int8"`.
+            calibration: For the latter a dict from signature to what
+                `calibration` gives.
         """
-        with lowered(self.model, rewrites):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lowered(self.model, rewrites))
+            if calibration:  # the converter cannot calibrate a loop
+                stack.enter_context(unrolled(self.model))
             module = constant_module(self, batch_size, sequence_length)
-        return convert(module, quantization)
+        return convert(module, quantization, calibration)
+
+    def calibration(self, batches):
+        """Everything that a signature is fed when it runs on batches."""
+        return batches
 
     def invocation(self, batch):
         """What one run of an exported file takes of a batch."""

@@ -26,11 +26,12 @@ def interpreters(path):
     }
 
 
-def answers(path, program, batches):
-    """Runs a file on every batch, in every way of `interpreters`.
+def answers(path, name, program, batches):
+    """Runs a signature on every batch, in every way of `interpreters`.
 
     Args:
         path: The `.tflite` file.
+        name: The signature.
         program: The `Program` that it was made of.
         batches: A list of dicts from input name to array.
 
@@ -40,12 +41,11 @@ def answers(path, program, batches):
     Raises:
         ExportError: If the runtime refuses the file.
     """
-    for name, make in interpreters(path).items():
+    for way, make in interpreters(path).items():
         try:
-            runner = make().get_signature_runner()
+            runner = make().get_signature_runner(name)
             yield [program.run(runner, batch) for batch in batches]
         except (RuntimeError, ValueError) as error:
             raise ExportError(
-                f"LiteRT cannot run the converted model with its {name}: "
-                f"{error}"
+                f"LiteRT cannot run the converted model with its {way}: {error}"
             ) from error

@@ -6,6 +6,7 @@ import numpy as np
 from keras_moduli.export.layers import all_layers
 
 _RANDOM = 3  # batches of random inputs, besides the edges
+_REAL, _MOST_REAL = 16, 100  # batches of real examples: compared on, at all
 _OPEN_LENGTHS = (1, 7, 12)  # tried where a dimension is left open
 
 
@@ -21,14 +22,15 @@ def samples(program, batch_size, sequence_length=None, inputs=None):
     Args:
         program: A `Program`.
         batch_size: How many examples a batch holds.
-        sequence_length: The length of open dimensions; `None` gives batches
-            of several lengths.
+        sequence_length: The length of open dimensions, as the file has it;
+            `None` gives batches of several lengths.
         inputs: Real examples in the model's structure, used besides the made
             ones: as many batches as they fill, at most 16.
 
     Returns:
         A list of dicts from input name to NumPy array.
     """
+    sequence_length = program.sample_length(sequence_length)
     rng = np.random.default_rng(0)
     high = _token_count(program.model)
     is_open = sequence_length is None and any(
@@ -43,10 +45,15 @@ def samples(program, batch_size, sequence_length=None, inputs=None):
         for length in lengths
         for make in [_random] * _RANDOM + [_zeros, _large, _padded]
     ]
-    return _real(program, batch_size, inputs) + made
+    return real(program, batch_size, inputs)[:_REAL] + made
 
 
-def _real(program, batch_size, inputs):
+def real(program, batch_size, inputs):
+    """Real examples as batches, at most 100; a rest that fills none is left.
+
+    Args:
+        program, batch_size, inputs: As for `samples`.
+    """
     if inputs is None:
         return []
     feeds = program.feeds(inputs)
@@ -62,7 +69,7 @@ def _real(program, batch_size, inputs):
             for name, array in feeds.items()
         }
         for start in range(0, count - batch_size + 1, batch_size)
-    ][:16]
+    ][:_MOST_REAL]
 
 
 def _token_count(model):

@@ -12,6 +12,10 @@ from keras_moduli.export.program import Spec
 
 STEPS = 100  # over which a streaming file is compared with its model
 
+STREAMING = "streaming"  # the signature's name beside the whole sequence's
+
+_CALIBRATION_STEPS = 1000  # of all steps of all examples, evenly spread
+
 # A model without one output per step is compared after as many steps.
 _CHECKED = (1, 2, 3, 5, 10, 25, 50, 75, 100)
 
@@ -56,6 +60,9 @@ class StreamingProgram(Program):
     def sample_specs(self):
         return self._whole
 
+    def sample_length(self, sequence_length):
+        return sequence_length or STEPS
+
     def call(self, tensors):
         """Calls the model on one step; its outputs, and the new states."""
         names = iter(self.states)
@@ -70,6 +77,23 @@ class StreamingProgram(Program):
             outputs = super().call(tensors)
         states = [state for layer in self.layers for state in new[id(layer)]]
         return {**outputs, **dict(zip(self.states, states, strict=True))}
+
+    def calibration(self, batches):
+        """Every step of the batches, with the states that precede it."""
+        fed = []
+        step = self._one_step()
+        for batch in batches:
+            self._walk(step, batch, fed.append)
+        return fed[:: -(-len(fed) // _CALIBRATION_STEPS)]
+
+    def _one_step(self):
+        import tensorflow as tf
+
+        function = tf.function(lambda **feed: self.call(feed), autograph=False)
+        return lambda **feed: {
+            name: keras.ops.convert_to_numpy(value)
+            for name, value in function(**feed).items()
+        }
 
     def invocation(self, batch):
         step = {self.input_name: batch[self.input_name][:, :1]}
@@ -119,14 +143,7 @@ class StreamingProgram(Program):
             A dict from output to the answers of all steps, or, for outputs
             without a time axis, of the steps in `_CHECKED`.
         """
-        sequences = batch[self.input_name]
-        state = self._zeros()
-        steps = []
-        for step in range(sequences.shape[1]):
-            x = {self.input_name: sequences[:, step : step + 1]}
-            answer = runner(**x, **state)
-            state = {name: answer.pop(name) for name in state}
-            steps.append(answer)
+        steps = self._walk(runner, batch)
         checked = [steps[length - 1] for length in _checked(len(steps))]
         return {
             name: np.concatenate([answer[name] for answer in steps], axis=1)
@@ -134,6 +151,41 @@ class StreamingProgram(Program):
             else np.stack([answer[name] for answer in checked], axis=1)
             for name in steps[0]
         }
+
+    def _walk(self, runner, batch, see=lambda feed: None):
+        """The answers to every step of a batch, the states passed on."""
+        sequences = batch[self.input_name]
+        state = self._zeros()
+        steps = []
+        for step in range(sequences.shape[1]):
+            x = {self.input_name: sequences[:, step : step + 1]}
+            see({**x, **state})
+            answer = runner(**x, **state)
+            state = {name: answer.pop(name) for name in state}
+            steps.append(answer)
+        return steps
+
+
+class WholeAndStreaming(Program):
+    """A model on whole sequences, and one step of it, in one file.
+
+    Args:
+        model, batch_size: As for `StreamingProgram`.
+    """
+
+    def __init__(self, model, batch_size):
+        self.streaming = StreamingProgram(model, batch_size)
+        # Both on the same layers, which layouts rewrite and files share.
+        super().__init__(self.streaming.model)
+        ((name, spec),) = self.specs.items()
+        known = model.inputs[0].shape[1]
+        self.specs = {
+            name: Spec((spec.shape[0], known, *spec.shape[2:]), spec.dtype)
+        }
+
+    @property
+    def signatures(self):
+        return {**super().signatures, STREAMING: self.streaming}
 
 
 def _checked(steps):

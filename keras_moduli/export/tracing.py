@@ -11,7 +11,7 @@ SIGNATURE = "serving_default"
 
 
 def constant_module(program, batch_size, sequence_length=None):
-    """A `tf.Module` whose one signature holds the weights as constants.
+    """A `tf.Module` whose signatures hold the weights as constants.
 
     A converter then has nothing left to freeze: with variables it would write
     files that fail at READ_VARIABLE. Only the states of stateful layers stay
@@ -24,16 +24,27 @@ def constant_module(program, batch_size, sequence_length=None):
             open.
 
     Returns:
-        The module; its signature is in `module.function`.
+        The module; its signatures are in `module.functions`, by name.
     """
+    import tensorflow as tf
+
+    module = tf.Module()
+    states = own_states(program, module)
+    with without_cudnn(program.model):
+        module.functions = {
+            name: _constant_function(one, states, batch_size, sequence_length)
+            for name, one in program.signatures.items()
+        }
+    return module
+
+
+def _constant_function(program, states, batch_size, sequence_length):
     import tensorflow as tf
 
     values = [
         (weight, keras.ops.convert_to_numpy(weight))
         for weight in program.model.variables
     ]
-    module = tf.Module()
-    states = own_states(program, module)
 
     def call(**tensors):
         weights = [(weight, tf.constant(value)) for weight, value in values]
@@ -42,13 +53,9 @@ def constant_module(program, batch_size, sequence_length=None):
         # own to be a signature's output.
         return {name: tf.identity(value) for name, value in outputs.items()}
 
-    with without_cudnn(program.model):
-        module.function = tf.function(
-            call, autograph=False
-        ).get_concrete_function(
-            **tensor_specs(program, batch_size, sequence_length)
-        )
-    return module
+    return tf.function(call, autograph=False).get_concrete_function(
+        **tensor_specs(program, batch_size, sequence_length)
+    )
 
 
 def own_states(program, module):
