@@ -43,19 +43,21 @@ def test_rare_characters_are_unknown():
     )
 
 
-def test_the_last_part_of_a_text_validates():
+def test_the_last_parts_of_a_text_validate_and_test():
     text = "".join(chr(97 + i % 26) for i in range(1000))
     corpus = Corpus.of(text)
     decode = corpus.vocabulary.decode
-    assert decode(corpus.training) == text[:950]
-    assert decode(corpus.validation) == text[950:]
+    assert decode(corpus.training) == text[:900]
+    assert decode(corpus.validation) == text[900:950]
+    assert decode(corpus.test) == text[950:]
     assert corpus.digest == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_vocabulary_knows_nothing_of_the_validation_part():
-    corpus = Corpus.of("a" * 950 + "z" * 50)
+    corpus = Corpus.of("a" * 900 + "z" * 100)
     assert corpus.vocabulary.characters == "a"
     assert np.all(corpus.validation == 0)
+    assert np.all(corpus.test == 0)
 
 
 def test_read_joins_files_in_the_order_given(tmp_path):
