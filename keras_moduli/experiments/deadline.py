@@ -4,6 +4,8 @@ import time
 
 import keras
 
+PAUSED = "paused.txt"  # stands in a folder whose run ran out of time
+
 
 class OutOfTime(Exception):
     """There is no time for another epoch; what is done so far is kept."""

@@ -103,9 +103,9 @@ def finished(tmp_path_factory):
     return folder
 
 
-def metrics(folder, pattern, key="mse"):
+def metrics(folder, pattern, part="test"):
     return [
-        json.loads(path.read_text())[key]
+        json.loads(path.read_text())[part]["mse"]
         for path in sorted(folder.glob(f"{pattern}/metrics.json"))
     ]
 
@@ -235,7 +235,7 @@ def test_a_killed_sweep_goes_on_to_the_same_results(tmp_path):
     assert (run / "failed.txt").is_file()
     kind = run.name.split("-")[0]
     (line,) = [x for x in out.splitlines() if x.startswith(f"| {kind}")]
-    assert line.endswith("| 0 | 1 | 0 |")
+    assert line.endswith("| 0 | 0 | 1 | 0 |" + "  |" * 3)
 
     # Without its checkpoint it begins again.
     shutil.rmtree(run / "checkpoints")
