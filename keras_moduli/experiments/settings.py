@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from keras_moduli.arguments import positive_integer
 from keras_moduli.embedding_rate import EmbeddingLearningRate
 from keras_moduli.members import Members
 from keras_moduli.pruning import MagnitudePruning
@@ -102,6 +103,13 @@ class Settings:
                 "`sparsity` must be in [0, 1). "
                 f"Received: sparsity={self.sparsity}"
             )
+        if not 0.0 <= self.pruning_begin < self.pruning_end <= 1.0:
+            raise ValueError(
+                "`pruning_begin` and `pruning_end` must be fractions of the "
+                "steps, the first being less. Received: pruning_begin="
+                f"{self.pruning_begin}, pruning_end={self.pruning_end}"
+            )
+        positive_integer("pruning_power", self.pruning_power)
         # These raise on names and numbers that are not allowed.
         self.make_task()
         self._check_points()
@@ -227,10 +235,18 @@ class Settings:
             task: What `make_task()` gave.
 
         Raises:
-            ValueError: If the data cannot be read, nothing is to be pruned, or
-                blocks do not divide the weights.
+            ValueError: If the data cannot be read, the model is too large,
+                nothing is to be pruned, or blocks do not divide the weights.
         """
-        model = task.model(self.total_steps, self.regularizer())
+        try:
+            model = task.model(self.total_steps, self.regularizer())
+        except Exception as error:
+            if not _is_about_memory(error):
+                raise
+            raise ValueError(
+                "The model is too large for the memory of this machine. "
+                f"Received: {task}"
+            ) from error
         pruning = self.pruning()
         for group in pruning.groups if pruning else ():
             Members(group, model)
@@ -253,6 +269,14 @@ class Settings:
             )
         task_settings = _tuples(config["task_settings"])
         return cls(**_tuples({**config, "task_settings": task_settings}))
+
+
+def _is_about_memory(error):
+    # Every backend has an exception of its own, and these words in common.
+    return isinstance(error, MemoryError) or any(
+        word in str(error)
+        for word in ("OOM", "RESOURCE_EXHAUSTED", "out of memory")
+    )
 
 
 def _tuples(config):

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from keras_moduli.tasks.text import UNKNOWN
 from keras_moduli.tasks.text import Corpus
 from keras_moduli.tasks.text import Vocabulary
+from keras_moduli.tasks.text import Words
 from keras_moduli.tasks.text import read
 from keras_moduli.tasks.text import standard_library
+from keras_moduli.tasks.text import words_of
 
 # Any text that a UTF-8 file can hold: no lone surrogates.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -97,3 +99,13 @@ def test_a_folder_and_no_file_are_refused(tmp_path):
         read([tmp_path])
     with pytest.raises(ValueError, match="at least one file"):
         read([])
+
+
+def test_words_lines_and_the_unknown():
+    text = "a b a\nb a <unk>\n" * 3 + "rare\n"
+    words = words_of(text)
+    assert words[:4] == ["a", "b", "a", "<eos>"]
+    vocabulary = Words.of(words)
+    assert vocabulary.symbols == ["<unk>", "a", "<eos>", "b"]
+    codes = vocabulary.encode(["b", "rare", "<unk>", "a"])
+    np.testing.assert_array_equal(codes, [3, 0, 0, 1])
