@@ -38,6 +38,7 @@ setup(
         "rich>=13.7",
     ],
     extras_require={
+        "ray": ["ray>=2.40"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.6",

@@ -1,16 +1,21 @@
 """The command `keras-moduli`: a thin skin over `keras_moduli.experiments`."""
 
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
 
 from keras_moduli import options
+from keras_moduli.arguments import positive
 from keras_moduli.arguments import positive_integer
 from keras_moduli.experiments import sweep as sweeps
 from keras_moduli.experiments import table as tables
+from keras_moduli.experiments.clusters import Cluster
+from keras_moduli.experiments.deadline import OutOfTime
 from keras_moduli.experiments.job import Job
 from keras_moduli.experiments.pictures import draw_sweep
+from keras_moduli.experiments.processes import Processes
 from keras_moduli.experiments.quiet import held_back
 from keras_moduli.experiments.report import rich_table
 from keras_moduli.experiments.settings import Settings
@@ -29,7 +34,7 @@ def main(argv=None):
 
     Returns:
         The exit status: 0, 1 if something failed on the way, 2 for bad input,
-        130 if interrupted.
+        3 if `--minutes` were up first, 130 if interrupted.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -47,7 +52,7 @@ class Failure(Exception):
     Args:
         cause: The error that stopped the command.
         status: 2 if something the user gave cannot work and nothing was done
-            yet, 1 for what goes wrong on the way.
+            yet, 1 for what goes wrong on the way, 3 if time was up.
     """
 
     def __init__(self, cause, status):
@@ -59,18 +64,28 @@ def train(arguments):
     """`keras-moduli train TASK`."""
     console = Console(quiet=arguments.quiet)
     try:
+        deadline = _deadline(arguments)
         job = _job(arguments)
     except (ValueError, TypeError, OSError) as error:
         raise Failure(error, 2) from error
     make_deterministic()
     console.print(f"{job.settings.task}: {job.task.describe()}", soft_wrap=True)
     try:
-        report = job.run(console)
+        report = job.run(console, deadline)
+    except OutOfTime as stop:
+        raise Failure(f"{stop} Go on with --resume.", 3) from stop
     except (ExportError, FloatingPointError, OSError) as error:
         raise Failure(error, 1) from error
     console.print(rich_table(report))
     console.print(f"Everything is in {job.folder}", soft_wrap=True)
     return 0
+
+
+def _deadline(arguments):
+    """When to stop, as `time.time()` counts, or `None`."""
+    if arguments.minutes is None:
+        return None
+    return time.time() + 60 * positive("minutes", arguments.minutes)
 
 
 def _job(arguments):
@@ -91,6 +106,7 @@ def sweep(arguments):
     }
     controls = given.pop("control", ())
     try:
+        deadline = _deadline(arguments)
         positive_integer("jobs", arguments.jobs)
         positive_integer("seeds", arguments.seeds)
         runs = sweeps.plan(
@@ -100,24 +116,37 @@ def sweep(arguments):
             controls,
             arguments.seeds,
             arguments.preset,
+            arguments.only_controls,
         )
         work = sweeps.Sweep(arguments.out, runs)
+        pool = _pool(arguments)
     except (ValueError, TypeError, OSError) as error:
         raise Failure(error, 2) from error
-    failed = work.run(console, arguments.jobs)
+    try:
+        failed = work.run(console, pool, deadline)
+    except OutOfTime as stop:
+        raise Failure(f"{stop} The same command goes on.", 3) from stop
     print(tables.render(tables.load(work.folder)), end="")
     if failed:
         raise Failure(f"{len(failed)} runs failed: {', '.join(failed)}", 1)
     return 0
 
 
+def _pool(arguments):
+    """Where the runs of a sweep go."""
+    if arguments.ray is not None:
+        return Cluster(arguments.ray)
+    return Processes(arguments.jobs)
+
+
 def table(arguments):
     """`keras-moduli table DIR`."""
     try:
         rows = tables.load(arguments.folder)
-    except ValueError as error:
+        text = tables.render(rows, arguments.format)
+    except (ValueError, OSError) as error:
         raise Failure(error, 2) from error
-    print(tables.render(rows, arguments.format), end="")
+    print(text, end="")
     return 0
 
 
@@ -194,6 +223,11 @@ def _add_sweep(commands):
     _add_common(command)
     options.add_options(command, lists=(*sweeps.AXES, "control"))
     command.add_argument(
+        "--only-controls",
+        action="store_true",
+        help="run the controls only, for example l1 with factors of its own",
+    )
+    command.add_argument(
         "--seeds",
         type=int,
         default=5,
@@ -206,6 +240,11 @@ def _add_sweep(commands):
         default=1,
         metavar="N",
         help="processes at a time (default: 1)",
+    )
+    command.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on this Ray cluster, all of whose machines see DIR",
     )
     command.set_defaults(command=sweep)
 
@@ -246,6 +285,13 @@ def _add_common(command):
     )
     command.add_argument(
         "--quiet", action="store_true", help="show no progress"
+    )
+    command.add_argument(
+        "--minutes",
+        type=float,
+        metavar="X",
+        help="stop before an epoch that would end later than so many minutes "
+        "from now, with exit status 3",
     )
 
 

@@ -49,7 +49,7 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
         if self.model.built:
             # The points are made with the first loss.
             _ = self.model.losses
-        if not _embeddings(self.model):
+        if not trained_points(self.model):
             raise ValueError(
                 "EmbeddingLearningRate needs a built model with a trainable "
                 "ModuliRegularizer. Received: model "
@@ -65,7 +65,7 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
             self._sync()
             self._before = [
                 np.copy(ops.convert_to_numpy(v))
-                for v in _embeddings(self.model)
+                for v in trained_points(self.model)
             ]
 
     def on_train_batch_end(self, batch, logs=None):
@@ -73,7 +73,7 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
             return
         self._sync()
         for variable, before in zip(
-            _embeddings(self.model), self._before, strict=True
+            trained_points(self.model), self._before, strict=True
         ):
             space = variable.constraint.space
             after = space.nearest(before, ops.convert_to_numpy(variable))
@@ -86,7 +86,11 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
             self.model.jax_state_sync()
 
 
-def _embeddings(model):
+def trained_points(model):
+    """The variables that hold the points of a model's trainable regularizers.
+
+    They are made with the model's first loss.
+    """
     return [
         v
         for v in model.trainable_variables

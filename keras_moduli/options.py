@@ -12,6 +12,25 @@ TASK_OPTIONS = {
         "NAME",
         "language: simple_rnn, lstm or gru (default: lstm)",
     ),
+    "layers": (int, "N", "language: recurrent layers (default: 1)"),
+    "embedding": (int, "N", "language: size of the embedding (default: 64)"),
+    "level": (
+        str,
+        "NAME",
+        "language: character or word (default: character)",
+    ),
+    "recipe": (
+        str,
+        "NAME",
+        "language: adam, or sgd for the paper's, with the state carried from "
+        "batch to batch (default: adam)",
+    ),
+    "kernel_l1": (
+        float,
+        "X",
+        "language: factor of the mean absolute weight of all other kernels "
+        "(default: 0.0)",
+    ),
     "sequence_length": (int, "N", "steps of a sequence (default: 64)"),
     "batch_size": (int, "N", "sequences in a batch (default: 32)"),
     "text": (
@@ -24,7 +43,7 @@ TASK_OPTIONS = {
     "learning_rate": (
         float,
         "X",
-        "adding, navigation: learning rate (default: 0.001)",
+        "learning rate, else the task's or the recipe's (default: None)",
     ),
 }
 RUN_OPTIONS = {
@@ -53,6 +72,26 @@ RUN_OPTIONS = {
         "HOW",
         "how neurons are placed, uniform or ordered (default: ordered)",
     ),
+    "ranking": (
+        str,
+        "HOW",
+        "global: one threshold; local or erk (default: global)",
+    ),
+    "pruning_begin": (
+        float,
+        "X",
+        "when pruning begins, as a fraction of the steps (default: 0.1)",
+    ),
+    "pruning_end": (
+        float,
+        "X",
+        "when it ends; the stabiliser epochs follow (default: 0.6)",
+    ),
+    "pruning_power": (
+        int,
+        "N",
+        "how sparsity rises in between; 1 is linear (default: 3)",
+    ),
     "sparsity": (
         float,
         "X",
@@ -73,6 +112,10 @@ RUN_OPTIONS = {
     "seed": (int, "N", "of weights, embedding and data order (default: 0)"),
 }
 OPTIONS = {**TASK_OPTIONS, **RUN_OPTIONS}
+FLAGS = {
+    "lottery": "train the final masks once more, from other weights",
+    "trainable": "train the neurons' points too",
+}
 _COUNTS = {"text": "+", "block_size": 2}  # arguments, where not one
 
 
@@ -98,24 +141,22 @@ def add_options(command, lists=()):
             help=text,
             nargs=_COUNTS.get(name),
         )
-    command.add_argument(
-        "--lottery",
-        action="store_true",
-        default=None,
-        help="train the final masks once more, from other weights",
-    )
+    for name, text in FLAGS.items():
+        command.add_argument(
+            f"--{name}", action="store_true", default=None, help=text
+        )
     command.add_argument(
         "--preset",
         default="small",
         metavar="NAME",
-        help="sizes to begin with: small, or paper where the task has it "
-        "(default: small); the defaults above are language's",
+        help="sizes to begin with: small or paper, for language also "
+        "small_word (default: small); the defaults above are language's",
     )
 
 
 def given(arguments):
     """The settings that stand on the command line, a dict."""
-    found = {name: getattr(arguments, name) for name in (*OPTIONS, "lottery")}
+    found = {name: getattr(arguments, name) for name in (*OPTIONS, *FLAGS)}
     if found["text"] is not None:
         found["text"] = [os.path.abspath(file) for file in found["text"]]
     # argparse makes lists where settings hold tuples.

@@ -49,7 +49,7 @@ def plan(schedule):
     )
 
 
-def polynomial_decay(final_sparsity, begin, end, steps):
+def polynomial_decay(final_sparsity, begin, end, steps, power=3):
     """TF-MOT's `PolynomialDecay` over a fraction of a training.
 
     Args:
@@ -57,6 +57,7 @@ def polynomial_decay(final_sparsity, begin, end, steps):
         begin: Where pruning begins, as a fraction of all steps.
         end: Where it ends, likewise.
         steps: How many optimizer steps the whole training has.
+        power: How the sparsity rises: 1 is linear; the larger, the earlier.
 
     Returns:
         A `tfmot.sparsity.keras.PolynomialDecay`, or its configuration where
@@ -69,7 +70,7 @@ def polynomial_decay(final_sparsity, begin, end, steps):
         final_sparsity=final_sparsity,
         begin_step=begin_step,
         end_step=end_step,
-        power=3,
+        power=power,
         # TF-MOT's default, unless the ramp is too short for ten such steps.
         frequency=max(1, min(100, (end_step - begin_step) // 10)),
     )

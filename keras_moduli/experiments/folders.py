@@ -29,7 +29,7 @@ def check_new(folder, overwrite=False):
             f"`out` must be a folder, but a file stands there. "
             f"Received: out='{folder}'"
         )
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not all(map(_is_stale, folder.iterdir())):
         if not is_run(folder):
             raise ValueError(
                 "`out` holds files, but no run of keras-moduli, so it is not "
@@ -110,10 +110,26 @@ def clean(folder):
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _is_stale(path):
+    """Whether this is what a process left that was killed while writing."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
 def write_json(path, value):
     """Writes JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path):
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """What stands in a JSON file.
+
+    Raises:
+        ValueError: If it is no JSON; the message names it.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"This file is damaged: remove the folder it stands in, and start "
+            f"again. Received: '{path}', {error}"
+        ) from error

@@ -75,6 +75,11 @@ class Job:
         """
         folder = Path(folder).absolute()
         document = folders.load(folder)
+        if "settings" not in document:
+            raise ValueError(
+                "`out` holds something else than a run of `keras-moduli "
+                f"train`, perhaps a sweep. Received: out='{folder}'"
+            )
         settings = Settings.from_dict(document["settings"])
         task_settings = dataclasses.asdict(settings.make_task())
         stored = {**task_settings, **settings.to_dict()}
@@ -93,25 +98,29 @@ class Job:
         folders.clean(folder)
         return cls(folder, settings, task)
 
-    def run(self, console):
+    def run(self, console, deadline=None):
         """Does everything that is not done yet.
 
         Args:
             console: A `rich.console.Console`.
+            deadline: When to stop, as `time.time()` counts, or `None`.
 
         Returns:
             The report, a JSON-able dict.
+
+        Raises:
+            OutOfTime: If the deadline came first; the next call goes on.
         """
         done = self.folder / "report.json"  # written last
         if not done.is_file():
-            self._do(console, done)
+            self._do(console, done, deadline)
         return folders.read_json(done)
 
-    def _do(self, console, done):
+    def _do(self, console, done, deadline):
         for name, text in self.task.assets().items():
             write_text(self.folder / name, text)
         for name, run in self.runs.items():
-            run.train(console, name)
+            run.train(console, name, deadline)
         with console.status("Exporting and comparing"):
             result = self._compare(console)
         with console.status("Drawing"):

@@ -6,7 +6,6 @@ import numpy as np
 from keras_moduli import plotting
 from keras_moduli.files import atomic_path
 from keras_moduli.selection import kernels
-from keras_moduli.tasks import TASKS
 
 _NEURONS = 3
 
@@ -52,7 +51,7 @@ def draw_sweep(folder, rows):
             f"No run is finished, there is nothing to draw. "
             f"Received: folder='{folder}'"
         )
-    task = TASKS[rows[0].settings.task]
+    task = rows[0].settings.make_task()
     figures = {
         folder / "tradeoff.png": _tradeoff(rows, task),
         folder / "curves.png": _all_curves(rows, task),
@@ -72,7 +71,7 @@ def _tradeoff(rows, task):
         errors[row.settings.sparsity] = row.values
     figure = _figure(6.4, 4.4)
     plotting.plot_tradeoff(
-        results, f"validation {task.metric_label}", ax=figure.subplots()
+        results, f"test {task.metric_label}", ax=figure.subplots()
     )
     return figure
 
@@ -128,8 +127,9 @@ def _training(runs, metric_label):
 
 
 def _connections(run):
-    regularizer = run.settings.regularizer()
-    kernel = _recurrent_kernel(run.model())
+    model = run.model()
+    regularizer = _regularizer(model)  # with its points, trained or not
+    kernel = _recurrent_kernel(model)
     kind = plotting.projection(regularizer.space)
     figure = _figure(7.2, 5.6)
     grid = figure.add_gridspec(2, _NEURONS, height_ratios=[3, 2])
@@ -146,6 +146,12 @@ def _connections(run):
         fontsize=11,
     )
     return figure
+
+
+def _regularizer(model):
+    """The regularizer of the first recurrent kernel of a model."""
+    found = (getattr(x, "recurrent_regularizer", None) for x in model.layers)
+    return next(each for each in found if each is not None)
 
 
 def _recurrent_kernel(model):

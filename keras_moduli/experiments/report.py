@@ -63,14 +63,21 @@ def rows(report):
             lambda model: model[report["metric"]],
             "{:#.4g}",
         ),
+        row(
+            f"test {report['metric_label']}",
+            lambda model: model["test"][report["metric"]],
+            "{:#.4g}",
+        ),
         *(
             row(f"sparsity of {path}", _sparsity_of(path), "{:.1%}")
             for path in dense["sparsity"]
         ),
     ]
     if sparse["ticket"]:
-        ticket = f"{sparse['ticket'][report['metric']]:#.4g}"
-        table.insert(1, ("the same of the lottery ticket", "", ticket))
+        ticket = sparse["ticket"]["test"][report["metric"]]
+        table.insert(
+            2, ("the same of the lottery ticket", "", f"{ticket:#.4g}")
+        )
     for kind, label in _FORMATS.items():
         if kind in dense["files"]:
             table += [

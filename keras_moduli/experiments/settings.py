@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+from keras_moduli.arguments import positive_integer
+from keras_moduli.embedding_rate import EmbeddingLearningRate
 from keras_moduli.members import Members
 from keras_moduli.pruning import MagnitudePruning
 from keras_moduli.regularizers import ModuliRegularizer
@@ -28,15 +30,20 @@ class Settings:
             without one, or a control of `ModuliRegularizer`.
         scale: Width of the inhibitor relative to the space.
         points: `"uniform"` or `"ordered"`: how neurons are placed.
+        trainable: Whether the points are trained too: ever slower, and not at
+            all in the stabiliser epochs; see `EmbeddingLearningRate`.
         sparsity: Fraction of the pruned weights that are zero in the end; 0
             for no pruning.
         weights: Which weights are pruned: `"recurrent"`, `"kernels"` or a
             regular expression on their paths.
+        ranking: `"global"`, `"local"` or `"erk"`; see `PruningGroup`.
         block_size: Sources and targets of the blocks that are pruned as a
             whole; `(1, 1)` prunes each weight for itself.
         pruning_begin: When pruning begins, as a fraction of the steps.
         pruning_end: When the final sparsity is reached; the rest of the
-            training is for recovery.
+            training, its stabiliser epochs, is for recovery.
+        pruning_power: How the sparsity rises in between: 1 is linear; the
+            larger, the earlier.
         lottery: Whether to train once more afterwards, from other weights,
             with the final masks held from the start.
         seed: Of the weights, the embedding and the order of the data.
@@ -55,11 +62,14 @@ class Settings:
     control: str | None = None
     scale: float = 1.0
     points: str = "uniform"
+    trainable: bool = False
     sparsity: float = 0.9
     weights: str = "recurrent"
+    ranking: str = "global"
     block_size: tuple = (1, 1)
     pruning_begin: float = 0.1
     pruning_end: float = 0.6
+    pruning_power: int = 3
     lottery: bool = False
     seed: int = 0
 
@@ -93,10 +103,26 @@ class Settings:
                 "`sparsity` must be in [0, 1). "
                 f"Received: sparsity={self.sparsity}"
             )
+        if not 0.0 <= self.pruning_begin < self.pruning_end <= 1.0:
+            raise ValueError(
+                "`pruning_begin` and `pruning_end` must be fractions of the "
+                "steps, the first being less. Received: pruning_begin="
+                f"{self.pruning_begin}, pruning_end={self.pruning_end}"
+            )
+        positive_integer("pruning_power", self.pruning_power)
         # These raise on names and numbers that are not allowed.
         self.make_task()
+        self._check_points()
         self.regularizer()
         self.pruning()
+
+    def _check_points(self):
+        if self.trainable and self.control is not None:
+            raise ValueError(
+                "`trainable` moves the points of the regularizer, and a "
+                "control has none. "
+                f"Received: trainable=True, control={self.control!r}"
+            )
 
     @classmethod
     def of(cls, task, given, preset="small"):
@@ -125,7 +151,14 @@ class Settings:
         run = {field.name for field in dataclasses.fields(cls)}
         own = {name: value for name, value in whole.items() if name not in run}
         rest = {name: value for name, value in whole.items() if name in run}
-        return cls(task=task, task_settings=own, **rest)
+        if rest.get("steps", cls.steps) is not None:
+            return cls(task=task, task_settings=own, **rest)
+        # The preset wants one pass through the data in each epoch.
+        settings = cls(
+            task=task, task_settings=own, **{**rest, "steps": rest["epochs"]}
+        )
+        passed = settings.make_task().pass_steps
+        return dataclasses.replace(settings, steps=settings.epochs * passed)
 
     @property
     def steps_per_epoch(self):
@@ -138,7 +171,9 @@ class Settings:
 
     def dense(self):
         """The same run without regularizer and pruning."""
-        return dataclasses.replace(self, control=NO_REGULARIZER, sparsity=0.0)
+        return dataclasses.replace(
+            self, control=NO_REGULARIZER, sparsity=0.0, trainable=False
+        )
 
     def make_task(self):
         return TASKS[self.task](**self.task_settings)
@@ -155,7 +190,19 @@ class Settings:
             scale=self.scale,
             points=self.points,
             control=self.control,
+            trainable=self.trainable,
         )
+
+    @property
+    def stabilisers(self):
+        """The epochs that begin after the final sparsity was reached."""
+        return math.floor(self.epochs * (1 - self.pruning_end) + 1e-9)
+
+    def embedding_rate(self):
+        """The callback that slows trained points down, or `None`."""
+        if not self.trainable:
+            return None
+        return EmbeddingLearningRate(frozen_epochs=self.stabilisers)
 
     def schedule(self):
         """The pruning schedule, or `None`."""
@@ -166,6 +213,7 @@ class Settings:
             self.pruning_begin,
             self.pruning_end,
             self.total_steps,
+            self.pruning_power,
         )
 
     def pruning(self):
@@ -174,7 +222,10 @@ class Settings:
         if schedule is None:
             return None
         return MagnitudePruning(
-            schedule, weights=self.weights, block_size=self.block_size
+            schedule,
+            weights=self.weights,
+            ranking=self.ranking,
+            block_size=self.block_size,
         )
 
     def check(self, task):
@@ -184,10 +235,18 @@ class Settings:
             task: What `make_task()` gave.
 
         Raises:
-            ValueError: If the data cannot be read, nothing is to be pruned, or
-                blocks do not divide the weights.
+            ValueError: If the data cannot be read, the model is too large,
+                nothing is to be pruned, or blocks do not divide the weights.
         """
-        model = task.model(self.total_steps, self.regularizer())
+        try:
+            model = task.model(self.total_steps, self.regularizer())
+        except Exception as error:
+            if not _is_about_memory(error):
+                raise
+            raise ValueError(
+                "The model is too large for the memory of this machine. "
+                f"Received: {task}"
+            ) from error
         pruning = self.pruning()
         for group in pruning.groups if pruning else ():
             Members(group, model)
@@ -197,9 +256,27 @@ class Settings:
 
     @classmethod
     def from_dict(cls, config):
-        """The settings that `to_dict` gave, also after a way through JSON."""
+        """The settings that `to_dict` gave, also after a way through JSON.
+
+        Raises:
+            ValueError: If they are something else.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(config, dict) or set(config) != known:
+            raise ValueError(
+                f"Settings of a run are a dict of {sorted(known)}. "
+                f"Received: {config!r}"
+            )
         task_settings = _tuples(config["task_settings"])
         return cls(**_tuples({**config, "task_settings": task_settings}))
+
+
+def _is_about_memory(error):
+    # Every backend has an exception of its own, and these words in common.
+    return isinstance(error, MemoryError) or any(
+        word in str(error)
+        for word in ("OOM", "RESOURCE_EXHAUSTED", "out of memory")
+    )
 
 
 def _tuples(config):

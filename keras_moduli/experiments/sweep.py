@@ -1,24 +1,26 @@
 """Many runs of one task, each in a folder of its own, in any number of goes."""
 
 import itertools
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from rich import progress
 
 from keras_moduli.experiments import folders
+from keras_moduli.experiments.deadline import PAUSED
+from keras_moduli.experiments.deadline import OutOfTime
 from keras_moduli.experiments.settings import NO_REGULARIZER
 from keras_moduli.experiments.settings import Settings
 from keras_moduli.experiments.training import Run
 from keras_moduli.files import write_text
 
-AXES = ("space", "inhibitor", "factor", "sparsity")
+AXES = ("space", "inhibitor", "scale", "factor", "sparsity")
 _POLL = 0.5  # seconds between two looks at the processes
 
 
-def plan(task, given, axes, controls, seeds, preset="small"):
+def plan(
+    task, given, axes, controls, seeds, preset="small", only_controls=False
+):
     """The runs of a sweep.
 
     Args:
@@ -26,28 +28,36 @@ def plan(task, given, axes, controls, seeds, preset="small"):
         given: Settings that all runs share, a dict.
         axes: A dict from names in `AXES` to lists of values; all
             combinations are run.
-        controls: A list of controls, run for the first space and inhibitor
-            only, with every factor and sparsity.
+        controls: A list of controls, run for the first space, inhibitor and
+            scale only, with every factor and sparsity. Their points rest,
+            also where the others' are trained.
         seeds: How many seeds, from 0.
         preset: The task's preset for all other settings.
+        only_controls: Whether to leave out what is no control.
 
     Returns:
         A dict from the run's name to its `Settings`.
 
     Raises:
-        ValueError: If a name or a value is not allowed.
+        ValueError: If a name or a value is not allowed, or there are no runs.
     """
+    if only_controls and not controls:
+        raise ValueError(
+            "`control` must name the controls to run alone. Received: none"
+        )
     combinations = [
         dict(zip(axes, values, strict=True))
         for values in itertools.product(*axes.values())
     ]
     first = {
-        name: axes[name][0] for name in ("space", "inhibitor") if name in axes
+        name: axes[name][0]
+        for name in ("space", "inhibitor", "scale")
+        if name in axes
     }
     variants = [
-        *combinations,
+        *([] if only_controls else combinations),
         *(
-            {**combination, **first, "control": control}
+            {**combination, **first, "control": control, "trainable": False}
             for control in controls
             for combination in combinations
         ),
@@ -66,12 +76,29 @@ def run_name(settings):
     else:
         parts = [
             *([settings.control] if settings.control else []),
+            *(["trainable"] if settings.trainable else []),
             settings.space,
             settings.inhibitor,
+            *([f"scale{settings.scale:g}"] if settings.scale != 1.0 else []),
             f"factor{settings.factor:g}",
         ]
     parts += [f"sparsity{settings.sparsity:g}", f"seed{settings.seed}"]
     return "-".join(parts)
+
+
+def _check_sweep(folder, document):
+    """Raises unless a folder's sweep has the same task and data."""
+    found = folders.load(folder)
+    if "sweep" not in found:
+        raise ValueError(
+            "`out` holds a run of `keras-moduli train`, no sweep. Choose "
+            f"another folder. Received: out='{folder}'"
+        )
+    if found != document:
+        raise ValueError(
+            f"`out` holds runs of {found}, these are of {document}. "
+            f"Choose another folder. Received: out='{folder}'"
+        )
 
 
 class Sweep:
@@ -93,12 +120,7 @@ class Sweep:
         task = settings[0].make_task()
         document = {"sweep": settings[0].task, "data": task.digest}
         if folders.is_run(self.folder):
-            found = folders.load(self.folder)
-            if found != document:
-                raise ValueError(
-                    f"`out` holds runs of {found}, these are of {document}. "
-                    f"Choose another folder. Received: out='{folder}'"
-                )
+            _check_sweep(self.folder, document)
         else:
             folders.check_new(self.folder)
         for each in settings:
@@ -112,6 +134,7 @@ class Sweep:
     def _check_same(self, name, settings):
         folder = self.folder / name
         if not folders.is_run(folder):
+            folders.check_new(folder)
             return
         found = Settings.from_dict(folders.load(folder))
         if found != settings:
@@ -126,7 +149,7 @@ class Sweep:
                 f"Received: out='{self.folder}'"
             )
 
-    def run(self, console, jobs=1):
+    def run(self, console, pool, deadline=None):
         """Does all runs that are not finished.
 
         A run that fails is marked (`failed.txt`) and the others go on; it is
@@ -134,10 +157,14 @@ class Sweep:
 
         Args:
             console: A `rich.console.Console`.
-            jobs: How many processes at a time.
+            pool: `Processes` or a `Cluster`: where the runs go.
+            deadline: When to stop, as `time.time()` counts, or `None`.
 
         Returns:
             The names of the runs that failed.
+
+        Raises:
+            OutOfTime: If the deadline came first; the next call goes on.
         """
         folders.clean(self.folder)
         waiting = [n for n in self.runs if not self._run(n).finished]
@@ -156,53 +183,51 @@ class Sweep:
             bar.update(row, completed=done, left=f"{left} runs left")
 
         with bar:
-            return self._work(list(waiting), jobs, console, show)
+            failed = self._work(list(waiting), console, pool, deadline, show)
+        if not all(n in failed or self._run(n).finished for n in waiting):
+            raise OutOfTime("Time is up; what is done so far is kept.")
+        return failed
 
-    def _work(self, todo, jobs, console, show):
-        """Keeps `jobs` processes going until nothing is left to do."""
+    def _work(self, todo, console, pool, deadline, show):
+        """Keeps the pool busy until nothing is left to do, or no time."""
         running, failed = {}, []
         try:
             while todo or running:
-                while todo and len(running) < jobs:
+                while todo and len(running) < pool.jobs:
                     name = todo.pop(0)
-                    running[name] = self._start(name)
+                    running[name] = self._start(name, pool, deadline)
                 time.sleep(_POLL)
-                for name in [n for n, p in running.items() if _ended(p)]:
-                    self._note(console, name, running.pop(name), failed)
+                for name in [n for n, r in running.items() if pool.ended(r)]:
+                    del running[name]
+                    self._note(console, name, failed)
+                if deadline is not None and time.time() > deadline:
+                    todo = []
                 show(len(todo) + len(running))
         finally:
-            for process in running.values():
-                process.kill()
+            for run in running.values():
+                pool.stop(run)
         return failed
 
     def _run(self, name):
         settings = self.runs[name]
         return Run(self.folder / name, settings, task=None)
 
-    def _start(self, name):
+    def _start(self, name, pool, deadline):
         folder = self.folder / name
         if not folders.is_run(folder):
             folders.create(folder, self.runs[name].to_dict())
-        (folder / "failed.txt").unlink(missing_ok=True)
-        with open(folder / "log.txt", "ab") as log:
-            return subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "keras_moduli.experiments.worker",
-                    folder,
-                ],
-                stdin=subprocess.PIPE,  # closes when this process dies
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        for mark in ("failed.txt", PAUSED):
+            (folder / mark).unlink(missing_ok=True)
+        return pool.start(folder, deadline)
 
-    def _note(self, console, name, process, failed):
-        process.stdin.close()
+    def _note(self, console, name, failed):
+        folder = self.folder / name
         if self._run(name).finished:
             console.print(f"{name}: finished")
             return
-        folder = self.folder / name
+        if (folder / PAUSED).is_file():
+            console.print(f"{name}: paused")
+            return
         log = (folder / "log.txt").read_text("utf-8", "replace")
         reason = (log.strip().splitlines() or ["no message"])[-1]
         write_text(folder / "failed.txt", reason + "\n")
@@ -220,10 +245,6 @@ class Sweep:
         return sum(
             each.epochs_done for each in (run, run.ticket) if each is not None
         )
-
-
-def _ended(process):
-    return process.poll() is not None
 
 
 def _bar(console):

@@ -11,7 +11,6 @@ from keras_moduli.experiments import folders
 from keras_moduli.experiments.settings import NO_REGULARIZER
 from keras_moduli.experiments.settings import Settings
 from keras_moduli.experiments.training import Run
-from keras_moduli.tasks import TASKS
 
 
 @dataclasses.dataclass
@@ -32,17 +31,37 @@ class Row:
 
     @property
     def values(self):
-        """The metric of every finished run."""
+        """The metric of every finished run, on the test data."""
+        return [run.metrics()["test"][self._metric] for run in self.runs]
+
+    @property
+    def validation(self):
+        """The metric of every finished run, on the validation data."""
         return [run.metrics()[self._metric] for run in self.runs]
 
     @property
     def tickets(self):
-        """The metric of every lottery ticket."""
+        """The metric of every lottery ticket, on the test data."""
         return [
-            run.ticket.metrics()[self._metric]
+            run.ticket.metrics()["test"][self._metric]
             for run in self.runs
             if run.ticket
         ]
+
+    @property
+    def at_chance(self):
+        """How many finished runs are no better than the trivial answer."""
+        found = [run.metrics() for run in self.runs]
+        return sum(m["test"][self._metric] >= m["trivial"] for m in found)
+
+    @property
+    def matrices(self):
+        """The mean sparsity of every matrix, a dict by path."""
+        found = [run.metrics()["sparsity"] for run in self.runs]
+        return {
+            path: statistics.mean(each[path] for each in found)
+            for path in (found[0] if found else ())
+        }
 
     @property
     def label(self):
@@ -51,11 +70,15 @@ class Row:
         if settings.control in (NO_REGULARIZER, "l1", "l2"):
             return settings.control  # no space has a part in these
         name = f"{settings.space}, {settings.inhibitor}"
+        if settings.scale != 1.0:
+            name += f", scale {settings.scale:g}"
+        if settings.trainable:
+            name = f"trained {name}"
         return f"{settings.control} of {name}" if settings.control else name
 
     @property
     def _metric(self):
-        return TASKS[self.settings.task].metric
+        return self.settings.make_task().metric
 
 
 def load(folder):
@@ -105,7 +128,9 @@ HEADER = (
     "mean",
     "std",
     "median",
+    "validation median",
     "runs",
+    "at chance",
     "failed",
     "unfinished",
 )
@@ -120,7 +145,9 @@ def cells(row):
         "" if none else f"{settings.factor:g}",
         f"{settings.sparsity:.0%}",
         *summary(row.values),
+        summary(row.validation)[-1],
         str(len(row.runs)),
+        str(row.at_chance),
         str(row.failed),
         str(row.unfinished),
     ]
@@ -145,7 +172,10 @@ def render(rows, form="markdown"):
     """The table as text.
 
     Args:
-        rows: What `load` returned.
+        rows: What `load` returned. Mean, standard deviation and median are of
+            the test data; the median of the validation data is there to
+            choose settings by. A run that is no better than the trivial
+            answer counts as "at chance", one that broke as "failed".
         form: `"markdown"`, `"latex"` or `"csv"`. The best mean of every
             sparsity is bold in the first two.
 
@@ -157,7 +187,15 @@ def render(rows, form="markdown"):
         header += ["ticket mean", "ticket std", "ticket median"]
         for row, line in zip(rows, body, strict=True):
             line += summary(row.tickets)
+    paths = list(dict.fromkeys(p for row in rows for p in row.matrices))
+    header += [f"zeros in {path}" for path in paths]
+    for row, line in zip(rows, body, strict=True):
+        line += [_percent(row.matrices.get(path)) for path in paths]
     return FORMS[form](header, body, _best(rows))
+
+
+def _percent(fraction):
+    return "" if fraction is None else f"{fraction:.1%}"
 
 
 def _best(rows):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import keras
 
+from keras_moduli.embedding_rate import trained_points
 from keras_moduli.experiments import checkpoints
 from keras_moduli.experiments import folders
+from keras_moduli.experiments.deadline import Deadline
 from keras_moduli.experiments.progress import TrainingProgress
 from keras_moduli.files import atomic_path
 from keras_moduli.masking import apply_masks
@@ -16,7 +18,6 @@ from keras_moduli.masking import masks_of
 from keras_moduli.masking import save_masks
 from keras_moduli.report import sparsity
 
-_VALIDATION_BATCH = 128  # larger batches are faster and change nothing
 _OTHER_WEIGHTS = 9973  # added to the seed of a lottery ticket's weights
 
 
@@ -77,12 +78,16 @@ class Run:
             masks=self.folder / "masks.npz",
         )
 
-    def train(self, console, label):
+    def train(self, console, label, deadline=None):
         """Trains to the end, unless that is done already.
 
         Args:
             console: A `rich.console.Console` for the progress bar.
             label: What to call this training there.
+            deadline: When to stop, as `time.time()` counts, or `None`.
+
+        Raises:
+            OutOfTime: If the deadline came first; the next call goes on.
         """
         if self._done:
             console.print(f"{label}: finished before")
@@ -91,17 +96,18 @@ class Run:
                 folders.create(self.folder, self.settings.to_dict())
             model, curves = self._begin(console, label)
             if len(curves) < self.settings.epochs:
-                curves = self._fit(model, curves, console, label)
+                curves = self._fit(model, curves, console, label, deadline)
             self._finish(model, curves)
         if self.ticket:
-            self.ticket.train(console, f"{label}, lottery ticket")
+            self.ticket.train(console, f"{label}, lottery ticket", deadline)
 
-    def _fit(self, model, curves, console, label):
+    def _fit(self, model, curves, console, label, deadline):
         """Trains the epochs that are left; returns all curves."""
         settings = self.settings
         progress = TrainingProgress(console, label, settings, self.task.metric)
         checkpoint = checkpoints.Checkpoint(self._checkpoints, curves)
         pruning = None if self._masks else settings.pruning()
+        rate = settings.embedding_rate()
         done = len(curves)
         try:
             model.fit(
@@ -112,12 +118,14 @@ class Run:
                 initial_epoch=done,
                 epochs=settings.epochs,
                 validation_data=self.task.validation,
-                validation_batch_size=_VALIDATION_BATCH,
+                validation_batch_size=self.task.evaluation_batch,
                 callbacks=[
-                    *([pruning] if pruning else []),
+                    *(each for each in (pruning, rate) if each),
+                    *self.task.callbacks(curves),
                     _Seconds(),
                     progress,
                     checkpoint,
+                    Deadline(deadline),
                 ],
                 shuffle=False,  # the batches come in an order of their own
                 verbose=0,
@@ -163,11 +171,27 @@ class Run:
             console.print(f"{label}: goes on after epoch {len(curves)}")
         if self._masks:
             apply_masks(model, load_masks(self._masks))
+        if self._masks and checkpoint is None:
+            self._take_points(model)
         return model, curves
 
+    def _take_points(self, model):
+        """Gives a ticket the trained points that its masks belong to."""
+        if self.settings.trainable:
+            _ = model.losses  # the points are made with the first loss
+            first = keras.saving.load_model(self._masks.parent / "model.keras")
+            _assign(trained_points(model), trained_points(first))
+
     def _finish(self, model, curves):
+        tested = model.evaluate(
+            *self.task.test,
+            batch_size=self.task.evaluation_batch,
+            callbacks=self.task.callbacks(curves),
+            return_dict=True,
+            verbose=0,
+        )
         with atomic_path(self.folder / "model.keras") as temporary:
-            uncompiled(model).save(temporary)
+            to_keep(model).save(temporary)
         masks = masks_of(model)
         if masks:
             save_masks(self.folder / "masks.npz", masks)
@@ -177,6 +201,8 @@ class Run:
             self.folder / "metrics.json",
             {
                 self.task.metric: last["val_" + self.task.metric],
+                "test": {name: float(value) for name, value in tested.items()},
+                "trivial": self.task.trivial,
                 "sparsity": sparsity(model),
                 "seconds": sum(epoch["seconds"] for epoch in curves),
             },
@@ -194,12 +220,25 @@ class _Seconds(keras.callbacks.Callback):
         logs["seconds"] = time.perf_counter() - self._start
 
 
-def uncompiled(model):
-    """A copy of a model to keep: no optimizer, loss and metrics.
+def to_keep(model):
+    """A copy of a model without what only its training needed.
 
-    It takes a third of the bytes, and nothing that only training needs has
-    to be imported to load it.
+    Without optimizer, loss and metrics it takes a third of the bytes, and
+    nothing else has to be imported to load it. Its recurrent layers begin
+    every batch, of any size, with a state of zeros.
     """
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
+    config = model.get_config()
+    for layer in (layer["config"] for layer in config["layers"]):
+        if layer.get("stateful"):
+            layer["stateful"] = False
+        if "batch_shape" in layer:
+            layer["batch_shape"] = (None, *layer["batch_shape"][1:])
+    copy = type(model).from_config(config)
+    _ = copy.losses  # trained points are made with the first loss
+    _assign(copy.trainable_variables, model.trainable_variables)
     return copy
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,4 +1,7 @@
-"""One run of a sweep, in a process of its own: `python -m ... FOLDER`."""
+"""One run of a sweep, in a process of its own.
+
+`python -m keras_moduli.experiments.worker FOLDER [DEADLINE]`
+"""
 
 import os
 import sys
@@ -7,15 +10,22 @@ import threading
 from rich.console import Console
 
 from keras_moduli.experiments import folders
+from keras_moduli.experiments.deadline import PAUSED
+from keras_moduli.experiments.deadline import OutOfTime
 from keras_moduli.experiments.settings import Settings
 from keras_moduli.experiments.training import Run
 from keras_moduli.experiments.training import make_deterministic
+from keras_moduli.files import write_text
 
 
-def main(folder):
+def main(folder, deadline=None):
     settings = Settings.from_dict(folders.load(folder))
     make_deterministic()
-    Run(folder, settings, settings.make_task()).train(Console(), settings.task)
+    run = Run(folder, settings, settings.make_task())
+    try:
+        run.train(Console(), settings.task, deadline and float(deadline))
+    except OutOfTime as stop:
+        write_text(run.folder / PAUSED, f"{stop}\n")
 
 
 def _die_with_parent():
@@ -27,4 +37,4 @@ def _die_with_parent():
 
 if __name__ == "__main__":
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    main(sys.argv[1])
+    main(*sys.argv[1:])

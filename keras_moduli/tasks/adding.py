@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_moduli.arguments import positive_integer
+from keras_moduli.tasks.base import Task
 from keras_moduli.tasks.streams import held_out
 from keras_moduli.tasks.streams import stream
 
@@ -113,7 +114,7 @@ def model(
 
 
 @dataclasses.dataclass(frozen=True)
-class Adding:
+class Adding(Task):
     """The task "adding": what a run needs of it, under one set of settings.
 
     Args:
@@ -121,7 +122,7 @@ class Adding:
         sequence_length: Numbers in each sequence, at least 2.
         batch_size: Sequences in one batch.
         learning_rate: Adam's.
-        validation_size: Sequences to validate on.
+        validation_size: Sequences to validate on, and as many to test on.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -152,6 +153,7 @@ class Adding:
             "factor": 1e-3,
             "sparsity": 0.95,
             "pruning_begin": 0.0,
+            "pruning_power": 1,
             "pruning_end": 100 / 110,
         },
     }
@@ -170,11 +172,6 @@ class Adding:
                 f"add. Received: sequence_length={self.sequence_length}"
             )
 
-    @property
-    def digest(self):
-        """What tells this data from other data: nothing but the settings."""
-        return "generated"
-
     def describe(self):
         """One line on the data."""
         return (
@@ -189,11 +186,25 @@ class Adding:
     @functools.cached_property
     def validation(self):
         """Validation data as `(x, y)`, the same for every seed."""
+        return self._held_out("validation")
+
+    @functools.cached_property
+    def test(self):
+        """Test data, likewise."""
+        return self._held_out("test")
+
+    def _held_out(self, part):
         return held_out(
             lambda generator: examples(
                 self.validation_size, self.sequence_length, generator
-            )
+            ),
+            part,
         )
+
+    @property
+    def trivial(self):
+        """The test error of always answering 1."""
+        return float(np.mean((self.test[1] - 1.0) ** 2))
 
     def model(self, steps, recurrent_regularizer=None):
         """The compiled model."""
@@ -204,7 +215,3 @@ class Adding:
             self.learning_rate,
             recurrent_regularizer,
         )
-
-    def assets(self):
-        """Files that a user of the trained model needs: none."""
-        return {}

@@ -1,4 +1,4 @@
-"""Character-level language modelling on any text files.
+"""Language modelling on any text files, by characters or by words.
 
 `dataset` and `model` give ordinary generators and Keras models, which work
 alone; `Language` joins them under one set of settings for
@@ -9,153 +9,135 @@ import dataclasses
 import functools
 import json
 import math
+import os
 from pathlib import Path
 
-import keras
-import numpy as np
-
+from keras_moduli.arguments import not_negative
+from keras_moduli.arguments import positive
 from keras_moduli.arguments import positive_integer
-from keras_moduli.tasks.streams import stream
-from keras_moduli.tasks.text import UNKNOWN
+from keras_moduli.tasks.base import Task
+from keras_moduli.tasks.language_model import CELLS
+from keras_moduli.tasks.language_model import METRICS
+from keras_moduli.tasks.language_model import model as model
+from keras_moduli.tasks.perplexity import BitsPerCharacter as BitsPerCharacter
+from keras_moduli.tasks.perplexity import Perplexity as Perplexity
+from keras_moduli.tasks.recipes import RECIPES
+from keras_moduli.tasks.recipes import FreshState
+from keras_moduli.tasks.recipes import Plateau
+from keras_moduli.tasks.text import LEVELS
 from keras_moduli.tasks.text import Corpus
 from keras_moduli.tasks.text import read
 from keras_moduli.tasks.text import standard_library
-
-
-def dataset(codes, sequence_length=64, batch_size=32, seed=0, first_step=0):
-    """Endless batches of random pieces of a text.
-
-    Args:
-        codes: Array of codes, `(length,)`.
-        sequence_length: Characters in one sequence.
-        batch_size: Sequences in one batch.
-        seed: Integer.
-        first_step: The step to begin with; see `streams.stream`.
-
-    Yields:
-        Pairs of int32 arrays `(batch_size, sequence_length)`: characters, and
-        the characters that follow each of them.
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(
-        codes, sequence_length + 1
-    )
-
-    def batch(generator):
-        rows = windows[generator.integers(len(windows), size=batch_size)]
-        return rows[:, :-1], rows[:, 1:]
-
-    return stream(batch, seed, first_step)
-
-
-def windows(codes, sequence_length=64):
-    """A text cut into sequences that lie side by side, as `(x, y)` arrays."""
-    count = (len(codes) - 1) // sequence_length
-    used = count * sequence_length
-    shape = (count, sequence_length)
-    return codes[:used].reshape(shape), codes[1 : used + 1].reshape(shape)
-
-
-@keras.saving.register_keras_serializable(package="keras_moduli")
-class BitsPerCharacter(keras.metrics.SparseCategoricalCrossentropy):
-    """Mean cross-entropy of logits in bits, without regularisation terms."""
-
-    def __init__(self, name="bits_per_character", dtype=None, **kwargs):
-        kwargs.pop("from_logits", None)
-        super().__init__(name=name, dtype=dtype, from_logits=True, **kwargs)
-
-    def result(self):
-        return super().result() / math.log(2.0)
-
-
-CELLS = {
-    "simple_rnn": keras.layers.SimpleRNN,
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-}
-
-
-def model(
-    vocabulary_size,
-    units=256,
-    cell="lstm",
-    steps=1200,
-    learning_rate=1e-2,
-    recurrent_regularizer=None,
-):
-    """A compiled embedding, recurrent layer and decoder.
-
-    Args:
-        vocabulary_size: How many codes there are.
-        units: Recurrent units.
-        cell: `"simple_rnn"`, `"lstm"` or `"gru"`.
-        steps: Optimizer steps of the whole training, over which the learning
-            rate falls to a tenth.
-        learning_rate: Adam's at the first step.
-        recurrent_regularizer: For the recurrent kernel.
-
-    Returns:
-        A `keras.Model` from codes `(batch, time)` to logits `(batch, time,
-        vocabulary_size)`.
-    """
-    codes = keras.Input((None,), dtype="int32", name="codes")
-    # An embedding is cheaper than one-hot vectors, here and on a phone.
-    x = keras.layers.Embedding(vocabulary_size, 64, name="embedding")(codes)
-    x = CELLS[cell](
-        units,
-        return_sequences=True,
-        recurrent_regularizer=recurrent_regularizer,
-        name=cell,
-    )(x)
-    logits = keras.layers.Dense(vocabulary_size, name="decoder")(x)
-    network = keras.Model(codes, logits, name="language")
-    network.compile(
-        optimizer=keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(
-                learning_rate, steps, alpha=0.1
-            ),
-            clipnorm=1.0,
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[BitsPerCharacter()],
-    )
-    return network
+from keras_moduli.tasks.text_batches import dataset as dataset
+from keras_moduli.tasks.text_batches import streams as streams
+from keras_moduli.tasks.text_batches import windows as windows
 
 
 @dataclasses.dataclass(frozen=True)
-class Language:
+class Language(Task):
     """The task "language": what a run needs of it, under one set of settings.
 
     Args:
         text: Paths of text files; none for the standard library's sources.
-        units: Recurrent units.
+        level: `"character"` or `"word"`: what stands between spaces.
+        units: Recurrent units of each layer.
         cell: `"simple_rnn"`, `"lstm"` or `"gru"`.
-        sequence_length: Characters in one sequence.
+        layers: How many recurrent layers.
+        embedding: Size of the embedding.
+        sequence_length: Characters or words in one sequence.
         batch_size: Sequences in one batch.
+        recipe: `"adam"` or `"sgd"`; see `recipes`.
+        learning_rate: `None` for the recipe's own.
+        kernel_l1: Factor of the mean absolute weight of every kernel that is
+            not recurrent.
 
     Raises:
-        ValueError: If a size is not a positive integer, or the cell unknown.
+        ValueError: If a size is not a positive integer, or a name unknown.
     """
 
     text: tuple = ()
+    level: str = "character"
     units: int = 256
     cell: str = "lstm"
+    layers: int = 1
+    embedding: int = 64
     sequence_length: int = 64
     batch_size: int = 32
+    recipe: str = "adam"
+    learning_rate: float | None = None
+    kernel_l1: float = 0.0
 
-    metric = "bits_per_character"
-    metric_label = "bits per character"
-    # Blocks of 4 sources are what runs fast in a .tflite file; ordered points
-    # make the sources of a block neighbours.
-    presets = {"small": {"block_size": (4, 1), "points": "ordered"}}
+    presets = {
+        # Blocks of 4 sources are what runs fast in a .tflite file; ordered
+        # points make the sources of a block neighbours.
+        "small": {"block_size": (4, 1), "points": "ordered"},
+        "small_word": {
+            "level": "word",
+            "units": 128,
+            "sequence_length": 35,
+            "batch_size": 20,
+            "steps": 1500,
+        },
+        "paper": {
+            "level": "word",
+            "cell": "simple_rnn",
+            "units": 650,
+            "embedding": 650,
+            "layers": 3,
+            "sequence_length": 35,
+            "batch_size": 20,
+            "recipe": "sgd",
+            "kernel_l1": 0.1,
+            "steps": None,
+            "epochs": 15,
+            "weights": "kernels",
+            "factor": 0.1,
+            "pruning_begin": 0.0,
+            "pruning_end": 0.8,
+            "pruning_power": 1,
+        },
+    }
 
     def __post_init__(self):
-        for name in ("units", "sequence_length", "batch_size"):
+        for name in (
+            "units",
+            "layers",
+            "embedding",
+            "sequence_length",
+            "batch_size",
+        ):
             positive_integer(name, getattr(self, name))
-        if self.cell not in CELLS:
-            raise ValueError(
-                f"`cell` must be one of {list(CELLS)}. "
-                f"Received: cell={self.cell!r}"
-            )
+        for name, allowed in (
+            ("level", LEVELS),
+            ("cell", CELLS),
+            ("recipe", RECIPES),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"`{name}` must be one of {list(allowed)}. "
+                    f"Received: {name}={getattr(self, name)!r}"
+                )
+        if self.learning_rate is not None:
+            positive("learning_rate", self.learning_rate)
+        not_negative("kernel_l1", self.kernel_l1)
+
+    @property
+    def metric(self):
+        return self.metric_label.replace(" ", "_")
+
+    @property
+    def metric_label(self):
+        return METRICS[self.level][0]
+
+    @property
+    def carried(self):
+        """Whether the state is carried from batch to batch."""
+        return RECIPES[self.recipe].carried
+
+    @property
+    def evaluation_batch(self):
+        """Streams to evaluate side by side, where the state is carried."""
+        return self.batch_size if self.carried else Task.evaluation_batch
 
     @functools.cached_property
     def files(self):
@@ -170,36 +152,38 @@ class Language:
         Raises:
             ValueError: If the text cannot be read or is too short.
         """
-        text = read(self.files)
-        corpus = Corpus.of(text)
-        needed = self.batch_size * self.sequence_length
+        corpus = _corpus(tuple(self.files), self.level, _stamp(self.files))
+        held_out = self.sequence_length * (
+            self.batch_size if self.carried else 1
+        )
+        least = self.batch_size * self.sequence_length
         if (
-            len(corpus.training) <= needed
-            or len(corpus.validation) <= self.sequence_length
+            len(corpus.training) <= least
+            or min(len(corpus.validation), len(corpus.test)) <= held_out
         ):
+            needed = math.ceil(
+                max((least + 1) / 0.9, (held_out + 1) / 0.05) + 10
+            )
             raise ValueError(
                 "`text` is too short for one batch: training on "
-                f"{self.batch_size} x {self.sequence_length} characters and "
-                "validating on the last twentieth needs at least "
-                f"{self._shortest()} characters. "
-                f"Received: {len(text)} characters in {len(self.files)} "
-                "file(s)"
+                f"{self.batch_size} x {self.sequence_length} {self.level}s, "
+                "and validating and testing on a twentieth each, needs at "
+                f"least {needed} {self.level}s. "
+                f"Received: {len(corpus)} {self.level}s in "
+                f"{len(self.files)} file(s)"
             )
         return corpus
-
-    def _shortest(self):
-        return math.ceil(
-            max(
-                (self.batch_size * self.sequence_length + 1) / 0.95,
-                (self.sequence_length + 1) / 0.05,
-            )
-            + 1
-        )
 
     @property
     def digest(self):
         """What tells this data from other data."""
         return self.corpus.digest
+
+    @property
+    def pass_steps(self):
+        """The steps of one pass through the training text."""
+        size = self.batch_size * self.sequence_length
+        return (len(self.corpus.training) - 1) // size
 
     def describe(self):
         """One line on the data."""
@@ -211,9 +195,9 @@ class Language:
             f"standard library, {Path(self.files[0]).parent}"
         )
         return (
-            f"{where}: {len(corpus.training):,} characters to train on, "
-            f"{len(corpus.validation):,} to validate, "
-            f"{len(corpus.vocabulary)} different ones"
+            f"{where}: {len(corpus.training):,} {self.level}s to train on, "
+            f"{len(corpus.validation):,} to validate, {len(corpus.test):,} to "
+            f"test, {len(corpus.vocabulary):,} different ones"
         )
 
     def training(self, seed, first_step):
@@ -224,12 +208,28 @@ class Language:
             self.batch_size,
             seed,
             first_step,
+            self.carried,
         )
 
     @functools.cached_property
     def validation(self):
         """Validation data as `(x, y)`."""
-        return windows(self.corpus.validation, self.sequence_length)
+        return self._cut(self.corpus.validation)
+
+    @functools.cached_property
+    def test(self):
+        """Test data as `(x, y)`."""
+        return self._cut(self.corpus.test)
+
+    def _cut(self, codes):
+        count = self.batch_size if self.carried else 1
+        return streams(codes, self.sequence_length, count)
+
+    @property
+    def trivial(self):
+        """The metric of frequencies that know of no context."""
+        nats = self.corpus.trivial()
+        return math.exp(nats) if self.level == "word" else nats / math.log(2)
 
     def model(self, steps, recurrent_regularizer=None):
         """The compiled model."""
@@ -238,14 +238,41 @@ class Language:
             self.units,
             self.cell,
             steps,
-            recurrent_regularizer=recurrent_regularizer,
+            self.learning_rate,
+            recurrent_regularizer,
+            level=self.level,
+            embedding=self.embedding,
+            layers=self.layers,
+            recipe=self.recipe,
+            batch_size=self.batch_size if self.carried else None,
+            kernel_l1=self.kernel_l1,
         )
+
+    def callbacks(self, curves=()):
+        """What a recipe needs during training and evaluation."""
+        recipe = RECIPES[self.recipe]
+        return [
+            *([FreshState()] if recipe.carried else []),
+            *([Plateau(self.metric, curves)] if recipe.patient else []),
+        ]
 
     def assets(self):
         """Files that a user of the trained model needs: name to text."""
-        characters = UNKNOWN + self.corpus.vocabulary.characters
         return {
             "vocabulary.json": json.dumps(
-                list(characters), ensure_ascii=False, indent=0
+                self.corpus.vocabulary.symbols, ensure_ascii=False, indent=0
             )
         }
+
+
+@functools.lru_cache(maxsize=2)
+def _corpus(files, level, stamp):
+    """The corpus of some files; `stamp` tells whether they have changed."""
+    del stamp
+    return Corpus.of(read(files), level)
+
+
+def _stamp(files):
+    """Sizes and times of files, as far as there are files."""
+    found = (os.stat(file) for file in files if os.path.exists(file))
+    return tuple((each.st_size, each.st_mtime_ns) for each in found)

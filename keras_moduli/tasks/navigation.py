@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_moduli.arguments import positive_integer
 from keras_moduli.tasks import places
+from keras_moduli.tasks.base import Task
 from keras_moduli.tasks.streams import held_out
 from keras_moduli.tasks.streams import stream
 from keras_moduli.tasks.trajectories import walk
@@ -137,7 +138,7 @@ def model(
 
 
 @dataclasses.dataclass(frozen=True)
-class Navigation:
+class Navigation(Task):
     """The task "navigation": what a run needs of it, under one set of settings.
 
     Args:
@@ -146,7 +147,7 @@ class Navigation:
         sequence_length: Steps of each walk.
         batch_size: Walks in one batch.
         learning_rate: AdamW's.
-        validation_size: Walks to validate on.
+        validation_size: Walks to validate on, and as many to test on.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -179,6 +180,7 @@ class Navigation:
             "weights": "kernels",
             "factor": 0.1,
             "pruning_begin": 0.0,
+            "pruning_power": 1,
             "pruning_end": 0.9,
         },
     }
@@ -197,11 +199,6 @@ class Navigation:
                 "`cells` must be at least 3: a position is decoded from the "
                 f"three most active. Received: cells={self.cells}"
             )
-
-    @property
-    def digest(self):
-        """What tells this data from other data: nothing but the settings."""
-        return "generated"
 
     def describe(self):
         """One line on the data."""
@@ -223,11 +220,25 @@ class Navigation:
     @functools.cached_property
     def validation(self):
         """Validation data as `(inputs, y)`, the same for every seed."""
+        return self._held_out("validation")
+
+    @functools.cached_property
+    def test(self):
+        """Test data, likewise."""
+        return self._held_out("test")
+
+    def _held_out(self, part):
         return held_out(
             lambda generator: examples(
                 self.validation_size, self.sequence_length, generator
-            )
+            ),
+            part,
         )
+
+    @property
+    def trivial(self):
+        """The test error, in cm, of always answering the centre."""
+        return float(100 * np.mean(np.linalg.norm(self.test[1], axis=-1)))
 
     def model(self, steps, recurrent_regularizer=None):
         """The compiled model."""
@@ -239,7 +250,3 @@ class Navigation:
             learning_rate=self.learning_rate,
             recurrent_regularizer=recurrent_regularizer,
         )
-
-    def assets(self):
-        """Files that a user of the trained model needs: none."""
-        return {}

@@ -23,7 +23,18 @@ def stream(make, seed=0, first_step=0):
         yield make(np.random.default_rng([seed, step]))
 
 
-def held_out(make):
-    """What `make` gives from a generator that no training ever uses."""
-    # Training seeds are sequences of two numbers, so three meet none of them.
-    return make(np.random.default_rng([0, 0, 1]))
+# Training seeds are sequences of two numbers, so three meet none of them.
+_HELD_OUT = {"validation": [0, 0, 1], "test": [0, 0, 2]}
+
+
+def held_out(make, part="validation"):
+    """What `make` gives from a generator that no training ever uses.
+
+    Args:
+        make: From a `numpy.random.Generator` to data.
+        part: `"validation"` or `"test"`: two parts that share nothing.
+
+    Returns:
+        What `make` returns; the same every time.
+    """
+    return make(np.random.default_rng(_HELD_OUT[part]))

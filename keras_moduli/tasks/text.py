@@ -1,5 +1,6 @@
-"""Text files as arrays of character codes."""
+"""Text files as arrays of codes, of characters or of words."""
 
+import collections
 import dataclasses
 import hashlib
 import sysconfig
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-# Stands for every character too rare to be learnt.
+# Stand for every character and word too rare to be learnt.
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+UNKNOWN_WORD = "<unk>"
+END_OF_LINE = "<eos>"
 
 
 def standard_library(limit=4_000_000):
@@ -103,6 +106,11 @@ class Vocabulary:
         points = np.minimum(_points(text), len(self._codes) - 1)
         return self._codes[points]
 
+    @property
+    def symbols(self):
+        """What every code stands for, a list of strings."""
+        return [UNKNOWN, *self.characters]
+
     def decode(self, codes):
         """An array of codes as a string."""
         return "".join((UNKNOWN + self.characters)[code] for code in codes)
@@ -112,30 +120,90 @@ def _points(text):
     return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 
 
+class Words:
+    """Words and their codes.
+
+    Args:
+        words: A list without repetitions. Code 0 is for every other word and
+            for `"<unk>"`, code `i + 1` for `words[i]`.
+    """
+
+    def __init__(self, words):
+        self.symbols = [UNKNOWN_WORD, *words]
+        self._codes = {word: code for code, word in enumerate(self.symbols)}
+
+    @classmethod
+    def of(cls, words, minimum_count=3):
+        """The words that are not rare, the most frequent first."""
+        counts = collections.Counter(words)
+        del counts[UNKNOWN_WORD]
+        return cls([w for w, n in counts.most_common() if n >= minimum_count])
+
+    def __len__(self):
+        return len(self.symbols)
+
+    def encode(self, words):
+        """A list of words as an int32 array of codes."""
+        return np.array([self._codes.get(word, 0) for word in words], np.int32)
+
+
+def words_of(text):
+    """The words of a text: what stands between spaces, and ends of lines."""
+    lines = text.splitlines()
+    return [word for line in lines for word in (*line.split(), END_OF_LINE)]
+
+
+# Level: (what a vocabulary is made of, the vocabulary).
+LEVELS = {"character": (str, Vocabulary), "word": (words_of, Words)}
+
+
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """A text as codes, split into a training and a validation part.
+    """A text as codes, in a training, a validation and a test part.
 
     Attributes:
-        vocabulary: A `Vocabulary` of the training part.
+        vocabulary: A `Vocabulary` or `Words` of the training part.
         training: Codes of the text's first part, `(length,)` int32.
-        validation: Codes of its last part.
+        validation: Codes of the part that follows.
+        test: Codes of its last part.
         digest: SHA-256 of the text, to know it again.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: object
     training: np.ndarray
     validation: np.ndarray
+    test: np.ndarray
     digest: str
 
     @classmethod
-    def of(cls, text, validation_share=0.05):
-        """Splits a text; the last `validation_share` of it validates."""
-        split = len(text) - round(validation_share * len(text))
-        vocabulary = Vocabulary.of(text[:split])
+    def of(cls, text, level="character", share=0.05):
+        """Splits a text; two parts of `share` each validate and test.
+
+        Args:
+            text: A string.
+            level: `"character"` or `"word"`.
+            share: A fraction.
+        """
+        split, kind = LEVELS[level]
+        symbols = split(text)
+        held_out = round(share * len(symbols))
+        end = len(symbols) - 2 * held_out
+        vocabulary = kind.of(symbols[:end])
         return cls(
             vocabulary=vocabulary,
-            training=vocabulary.encode(text[:split]),
-            validation=vocabulary.encode(text[split:]),
+            training=vocabulary.encode(symbols[:end]),
+            validation=vocabulary.encode(symbols[end : end + held_out]),
+            test=vocabulary.encode(symbols[end + held_out :]),
             digest=hashlib.sha256(text.encode("utf-8")).hexdigest(),
         )
+
+    def __len__(self):
+        return len(self.training) + len(self.validation) + len(self.test)
+
+    def trivial(self):
+        """The mean cross-entropy, in nats, of the test part under the
+        frequencies of the training part.
+        """
+        counts = np.bincount(self.training, minlength=len(self.vocabulary))
+        counts = counts + 1.0  # so that nothing is impossible
+        return float(-np.log(counts / counts.sum())[self.test].mean())

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from keras_moduli import cli
 from keras_moduli.experiments import folders
 from keras_moduli.experiments import sweep
 from keras_moduli.experiments import table
@@ -103,9 +104,9 @@ def finished(tmp_path_factory):
     return folder
 
 
-def metrics(folder, pattern, key="mse"):
+def metrics(folder, pattern, part="test"):
     return [
-        json.loads(path.read_text())[key]
+        json.loads(path.read_text())[part]["mse"]
         for path in sorted(folder.glob(f"{pattern}/metrics.json"))
     ]
 
@@ -235,7 +236,7 @@ def test_a_killed_sweep_goes_on_to_the_same_results(tmp_path):
     assert (run / "failed.txt").is_file()
     kind = run.name.split("-")[0]
     (line,) = [x for x in out.splitlines() if x.startswith(f"| {kind}")]
-    assert line.endswith("| 0 | 1 | 0 |")
+    assert line.endswith("| 0 | 0 | 1 | 0 |" + "  |" * 3)
 
     # Without its checkpoint it begins again.
     shutil.rmtree(run / "checkpoints")
@@ -246,3 +247,102 @@ def test_a_killed_sweep_goes_on_to_the_same_results(tmp_path):
     for kind in ("torus", "none"):
         one, two = (metrics(folder, f"{kind}*") for folder in (whole, broken))
         assert one == two
+
+
+def test_trained_points_and_scales_have_names_and_controls_rest():
+    runs = plan(
+        given={**TINY, "trainable": True},
+        axes={"scale": [1.0, 2.0]},
+        controls=["box"],
+        seeds=1,
+    )
+    name = "torus-difference_of_gaussians"
+    assert list(runs) == [
+        f"trainable-{name}-factor0.001-sparsity0.9-seed0",
+        f"trainable-{name}-scale2-factor0.001-sparsity0.9-seed0",
+        f"box-{name}-factor0.001-sparsity0.9-seed0",
+    ]
+    assert [s.trainable for s in runs.values()] == [True, True, False]
+
+
+def test_controls_can_be_run_alone():
+    runs = plan(
+        axes={"factor": [0.1, 1.0]},
+        controls=["l1"],
+        seeds=1,
+        only_controls=True,
+    )
+    assert {settings.control for settings in runs.values()} == {"l1"}
+    assert sorted(s.factor for s in runs.values()) == [0.1, 1.0]
+    with pytest.raises(ValueError, match="`control` must name"):
+        plan(controls=[], only_controls=True)
+
+
+def test_a_run_no_better_than_the_trivial_answer_is_at_chance(finished):
+    expected = {"torus": 0, "none": 0}
+    for kind in expected:
+        for file in finished.glob(f"{kind}*/metrics.json"):
+            found = json.loads(file.read_text())
+            expected[kind] += found["test"]["mse"] >= found["trivial"]
+    rows = {row.label.split(",")[0]: row for row in table.load(finished)}
+    assert {kind: rows[kind].at_chance for kind in expected} == expected
+    assert any(expected.values())  # eight steps teach little
+
+
+def test_the_table_tells_every_matrix(finished):
+    text = table.render(table.load(finished), "csv")
+    line = list(csv.DictReader(io.StringIO(text)))[2]
+    (file, *_) = finished.glob("none*seed0/model.keras")
+    model = keras.saving.load_model(file)
+    (other, *_) = finished.glob("none*seed1/model.keras")
+    twin = keras.saving.load_model(other)
+    for path, weight in (
+        ("rnn/simple_rnn_cell/recurrent_kernel", 1),
+        ("decoder/kernel", 3),
+    ):
+        zeros = np.mean(
+            [np.mean(m.get_weights()[weight] == 0) for m in (model, twin)]
+        )
+        assert line[f"zeros in {path}"] == f"{zeros:.1%}"
+    global_sparsity = np.mean(
+        np.concatenate([w.ravel() == 0 for w in model.get_weights()[::2]])
+    )
+    assert 0 < global_sparsity < 1
+
+
+def test_damaged_files_are_named(finished, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    (file,) = folder.glob("none*seed0/metrics.json")
+    file.write_text("{")
+    assert cli.main(["table", str(folder)]) == 2
+    assert str(file) in capsys.readouterr().err
+    (file,) = folder.glob("none*seed1/settings.json")
+    document = json.loads(file.read_text())
+    del document["factor"]
+    file.write_text(json.dumps(document))
+    assert cli.main(["plot", str(folder)]) == 2
+    assert "Settings of a run are a dict" in capsys.readouterr().err
+
+
+def test_folders_of_train_and_sweep_are_not_mixed_up(tmp_path, capsys):
+    sweep.Sweep(tmp_path / "sweep", plan())
+    resume = ["train", "adding", "--resume", "--out", str(tmp_path / "sweep")]
+    assert cli.main(resume) == 2
+    assert "perhaps a sweep" in capsys.readouterr().err
+    folders.create(tmp_path / "job", {"settings": {}, "data": "generated"})
+    with pytest.raises(ValueError, match="no sweep"):
+        sweep.Sweep(tmp_path / "job", plan())
+
+
+def test_a_half_written_run_begins_again_and_foreign_files_stay(tmp_path):
+    runs = plan(seeds=1)
+    name = next(iter(runs))
+    half = tmp_path / "out" / name / ".settings.json.abc.tmp"
+    sweep.Sweep(tmp_path / "out", runs)
+    half.mkdir(parents=True)
+    (half / "settings.json").write_text("{")
+    sweep.Sweep(tmp_path / "out", runs)
+    (tmp_path / "out" / name / "thesis.tex").write_text("words")
+    with pytest.raises(ValueError, match="not touched"):
+        sweep.Sweep(tmp_path / "out", runs)

@@ -82,3 +82,12 @@ def test_short_sums_are_learnt():
 def test_impossible_sizes_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         Adding(**{name: value})
+
+
+def test_test_data_are_others_and_the_trivial_answer_is_known():
+    task = Adding(sequence_length=5, validation_size=2000)
+    (x, _), (other, _) = task.validation, task.test
+    first, second = (keras.tree.flatten(part)[0] for part in (x, other))
+    # Single-precision numbers meet by chance, but rarely.
+    assert np.isin(first[:, 0, 0], second).mean() < 0.01
+    assert task.trivial == pytest.approx(1 / 6, rel=0.1)

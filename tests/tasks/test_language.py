@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import keras_moduli
 from keras_moduli.tasks import language
 from keras_moduli.tasks.language import Language
 
@@ -139,4 +140,122 @@ def test_too_short_a_text_is_refused(tmp_path):
 @pytest.mark.parametrize("value", [0, -3, 1.5, True])
 def test_sizes_are_positive_integers(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be a positive"):
+        Language(**{name: value})
+
+
+@given(
+    count=st.integers(2, 4),
+    length=st.integers(1, 5),
+    batch=st.integers(1, 4),
+    first=st.integers(0, 9),
+)
+def test_carried_batches_go_on_from_each_other(count, length, batch, first):
+    codes = np.arange(count * length * batch + 1)
+    data = language.dataset(codes, length, batch, 0, first, carried=True)
+    step, (x, y) = first, next(data)
+    for following, after in itertools.islice(data, 2 * count):
+        step += 1
+        np.testing.assert_array_equal(y, x + 1)
+        if step % count:
+            np.testing.assert_array_equal(following[:, 0], y[:, -1])
+        else:  # the text begins again, every stream at its own place
+            np.testing.assert_array_equal(
+                following[:, 0], np.arange(batch) * count * length
+            )
+        x, y = following, after
+
+
+def test_state_is_carried_from_batch_to_batch(text_file):
+    task = Language(
+        (text_file,),
+        level="word",
+        units=6,
+        layers=2,
+        sequence_length=4,
+        batch_size=2,
+        recipe="sgd",
+    )
+    model = task.model(steps=1)
+    x, y = task.validation
+    whole = language.model(
+        len(task.corpus.vocabulary),
+        6,
+        level="word",
+        layers=2,
+        recipe="sgd",
+    )
+    for target, source in zip(
+        whole.trainable_variables, model.trainable_variables, strict=True
+    ):
+        target.assign(source)
+    # Streams one after another, each in one piece.
+    pieces = x.reshape(-1, 2, 4).swapaxes(0, 1).reshape(2, -1)
+    logits = np.asarray(whole(pieces), "float64")
+    expected = keras.losses.sparse_categorical_crossentropy(
+        y.reshape(-1, 2, 4).swapaxes(0, 1).reshape(2, -1),
+        logits,
+        from_logits=True,
+    )
+    for _ in range(2):  # an evaluation begins with an empty state
+        logs = model.evaluate(
+            x,
+            y,
+            batch_size=task.evaluation_batch,
+            callbacks=task.callbacks(),
+            return_dict=True,
+            verbose=0,
+        )
+        assert logs["perplexity"] == pytest.approx(
+            np.exp(np.mean(expected)), rel=1e-4
+        )
+
+
+def test_perplexity_and_accuracy_by_hand():
+    metric = language.Perplexity.from_config(language.Perplexity().get_config())
+    logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]]))
+    metric.update_state(np.array([[1, 2]]), logits.astype("float32"))
+    assert float(metric.result()) == pytest.approx((0.25 * 0.8) ** -0.5)
+    metric.update_state(np.array([[1]]), np.array([[[1e6, 0.0, 0.0]]]))
+    assert np.isfinite(float(metric.result()))
+
+
+def test_the_trivial_answer_knows_frequencies_only(text_file):
+    task = Language((text_file,), level="word", sequence_length=4, batch_size=2)
+    codes = task.corpus.training
+    chance = (np.bincount(codes) + 1) / (np.bincount(codes) + 1).sum()
+    expected = np.exp(-np.log(chance[task.corpus.test]).mean())
+    assert task.trivial == pytest.approx(expected)
+    characters = Language((text_file,))
+    assert 3 < characters.trivial < 5  # bits
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
+def test_layers_have_points_of_their_own(cell):
+    model = language.model(
+        9,
+        units=5,
+        cell=cell,
+        layers=2,
+        recurrent_regularizer=keras_moduli.ModuliRegularizer(seed=3),
+        kernel_l1=0.5,
+    )
+    one, two = (model.get_layer(n) for n in (cell, f"{cell}_2"))
+    points = [x.recurrent_regularizer.embedding(5) for x in (one, two)]
+    assert not np.allclose(*points)
+    table = np.asarray(model.get_layer("embedding").embeddings)
+    assert float(model.losses[0]) == pytest.approx(0.5 * np.abs(table).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("level", "syllable"),
+        ("recipe", "soup"),
+        ("layers", 0),
+        ("learning_rate", -1.0),
+        ("kernel_l1", -1.0),
+    ],
+)
+def test_other_settings_are_checked(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
         Language(**{name: value})

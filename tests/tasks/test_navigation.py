@@ -191,3 +191,12 @@ def test_a_few_steps_help():
 def test_impossible_sizes_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         Navigation(**{name: value})
+
+
+def test_test_data_are_others_and_the_trivial_answer_is_known():
+    task = Navigation(sequence_length=5, validation_size=2000)
+    (x, _), (other, _) = task.validation, task.test
+    first, second = (keras.tree.flatten(part)[0] for part in (x, other))
+    # Single-precision numbers meet by chance, but rarely.
+    assert np.isin(first[:, 0], second).mean() < 0.01
+    assert task.trivial == pytest.approx(84, rel=0.1)

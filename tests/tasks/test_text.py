@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from keras_moduli.tasks.text import UNKNOWN
 from keras_moduli.tasks.text import Corpus
 from keras_moduli.tasks.text import Vocabulary
+from keras_moduli.tasks.text import Words
 from keras_moduli.tasks.text import read
 from keras_moduli.tasks.text import standard_library
+from keras_moduli.tasks.text import words_of
 
 # Any text that a UTF-8 file can hold: no lone surrogates.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -43,19 +45,21 @@ def test_rare_characters_are_unknown():
     )
 
 
-def test_the_last_part_of_a_text_validates():
+def test_the_last_parts_of_a_text_validate_and_test():
     text = "".join(chr(97 + i % 26) for i in range(1000))
     corpus = Corpus.of(text)
     decode = corpus.vocabulary.decode
-    assert decode(corpus.training) == text[:950]
-    assert decode(corpus.validation) == text[950:]
+    assert decode(corpus.training) == text[:900]
+    assert decode(corpus.validation) == text[900:950]
+    assert decode(corpus.test) == text[950:]
     assert corpus.digest == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_vocabulary_knows_nothing_of_the_validation_part():
-    corpus = Corpus.of("a" * 950 + "z" * 50)
+    corpus = Corpus.of("a" * 900 + "z" * 100)
     assert corpus.vocabulary.characters == "a"
     assert np.all(corpus.validation == 0)
+    assert np.all(corpus.test == 0)
 
 
 def test_read_joins_files_in_the_order_given(tmp_path):
@@ -95,3 +99,13 @@ def test_a_folder_and_no_file_are_refused(tmp_path):
         read([tmp_path])
     with pytest.raises(ValueError, match="at least one file"):
         read([])
+
+
+def test_words_lines_and_the_unknown():
+    text = "a b a\nb a <unk>\n" * 3 + "rare\n"
+    words = words_of(text)
+    assert words[:4] == ["a", "b", "a", "<eos>"]
+    vocabulary = Words.of(words)
+    assert vocabulary.symbols == ["<unk>", "a", "<eos>", "b"]
+    codes = vocabulary.encode(["b", "rare", "<unk>", "a"])
+    np.testing.assert_array_equal(codes, [3, 0, 0, 1])
