@@ -16,8 +16,10 @@ from keras_moduli.masking import apply_masks
 from keras_moduli.masking import load_masks
 from keras_moduli.masking import masks_of
 from keras_moduli.masking import save_masks
+from keras_moduli.pruner import BAKES_MASKS
 from keras_moduli.report import sparsity
 
+_PER_EXECUTION = 10  # steps between two looks from Python; more gain little
 _OTHER_WEIGHTS = 9973  # added to the seed of a lottery ticket's weights
 
 
@@ -169,6 +171,8 @@ class Run:
         else:
             model, curves = checkpoints.restore(checkpoint)
             console.print(f"{label}: goes on after epoch {len(curves)}")
+        if not BAKES_MASKS:
+            model.steps_per_execution = _divisor(self.settings.steps_per_epoch)
         if self._masks:
             apply_masks(model, load_masks(self._masks))
         if self._masks and checkpoint is None:
@@ -237,6 +241,11 @@ def to_keep(model):
     _ = copy.losses  # trained points are made with the first loss
     _assign(copy.trainable_variables, model.trainable_variables)
     return copy
+
+
+def _divisor(steps):
+    """The largest divisor up to `_PER_EXECUTION`: epochs keep their length."""
+    return max(d for d in range(1, _PER_EXECUTION + 1) if steps % d == 0)
 
 
 def _assign(variables, values):

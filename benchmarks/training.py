@@ -1,0 +1,161 @@
+"""Training steps of small tasks, beside the same models in plain PyTorch.
+
+`python benchmarks/training.py [--quick]` prints a table. Every column is timed
+in turn, in rounds, in one process: what else the machine does disturbs all
+alike. PyTorch gets the batches from the same NumPy functions; both sides make
+them on the way, as real trainings do.
+"""
+
+import argparse
+import statistics
+import time
+
+import keras
+import numpy as np
+import torch
+
+from keras_moduli import ModuliRegularizer
+from keras_moduli.experiments.training import make_deterministic
+from keras_moduli.tasks import TASKS
+from keras_moduli.tasks import places
+
+
+class Adding(torch.nn.Module):
+    """A ReLU RNN with a linear read-out of its last state."""
+
+    def __init__(self, task):
+        super().__init__()
+        self.rnn = torch.nn.RNN(
+            2, task.units, nonlinearity="relu", batch_first=True
+        )
+        self.decoder = torch.nn.Linear(task.units, 1)
+        self.kernel = self.rnn.weight_hh_l0
+        self.optimizer = torch.optim.Adam(self.parameters(), task.learning_rate)
+        self.clip = 0.5
+
+    def loss(self, x, y):
+        states, _ = self.rnn(torch.from_numpy(x))
+        answer = self.decoder(states[:, -1])
+        return torch.mean((answer - torch.from_numpy(y)) ** 2)
+
+
+class Navigation(torch.nn.Module):
+    """A ReLU RNN without biases, from and to place cells."""
+
+    def __init__(self, task, width=0.12):
+        super().__init__()
+        self.width = width
+        self.centres = torch.from_numpy(places.centres(task.cells, 2.2))
+        self.encoder = torch.nn.Linear(task.cells, task.units, bias=False)
+        self.rnn = torch.nn.RNN(
+            2, task.units, nonlinearity="relu", bias=False, batch_first=True
+        )
+        self.decoder = torch.nn.Linear(task.units, task.cells, bias=False)
+        self.kernel = self.rnn.weight_hh_l0
+        self.optimizer = torch.optim.AdamW(
+            self.parameters(), task.learning_rate, weight_decay=0.01
+        )
+        self.clip = None
+
+    def code(self, positions):
+        square = ((positions[..., None, :] - self.centres) ** 2).sum(-1)
+        inner = torch.softmax(-square / (2 * self.width**2), -1)
+        outer = torch.softmax(-square / (4 * self.width**2), -1)
+        activity = inner - outer
+        activity = activity - activity.min(-1, keepdim=True).values
+        return activity / activity.sum(-1, keepdim=True)
+
+    def loss(self, x, y):
+        state = self.encoder(self.code(torch.from_numpy(x["start"])))
+        states, _ = self.rnn(torch.from_numpy(x["displacement"]), state[None])
+        likelihood = torch.log_softmax(self.decoder(states), -1)
+        wanted = self.code(torch.from_numpy(np.ascontiguousarray(y)))
+        return -(wanted * likelihood).sum(-1).mean()
+
+
+def torch_runner(task, network):
+    """Takes so many training steps in PyTorch."""
+    penalty = ModuliRegularizer("torus", seed=0).penalty(task.units)
+    # [target, source] there.
+    penalty = torch.from_numpy(keras.ops.convert_to_numpy(penalty).T.copy())
+    batches = task.training(0, 0)
+
+    def run(steps):
+        for _ in range(steps):
+            network.optimizer.zero_grad()
+            loss = network.loss(*next(batches))
+            loss = loss + 1e-3 * torch.mean(penalty * network.kernel.abs())
+            loss.backward()
+            if network.clip:
+                torch.nn.utils.clip_grad_norm_(
+                    network.parameters(), network.clip
+                )
+            network.optimizer.step()
+
+    return run
+
+
+def keras_runner(task, **compiled):
+    """Takes so many training steps the way that runs do."""
+    model = task.model(1000, ModuliRegularizer("torus", seed=0, factor=1e-3))
+    for name, value in compiled.items():
+        setattr(model, name, value)
+    batches = task.training(0, 0)
+
+    def run(steps):
+        model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+
+    return run
+
+
+# Not with jit_compile: Keras refuses it where operations are deterministic,
+# which runs that resume to the same result need.
+VARIANTS = {
+    "one by one": {},
+    "as runs are": {"steps_per_execution": 10},
+}
+
+
+def measure(task, network, steps, rounds):
+    """Milliseconds per step: a dict from a column's name to the median."""
+    runners = {
+        "PyTorch": torch_runner(task, network(task)),
+        **{n: keras_runner(task, **v) for n, v in VARIANTS.items()},
+    }
+    times = {name: [] for name in runners}
+    for attempt in range(rounds + 1):
+        for name, run in runners.items():
+            start = time.perf_counter()
+            run(steps)
+            if attempt:  # the first compiles
+                seconds = time.perf_counter() - start
+                times[name].append(1000 * seconds / steps)
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="try it out")
+    quick = parser.parse_args().quick
+    steps, rounds = (20, 1) if quick else (200, 7)
+    make_deterministic()
+    columns = ["PyTorch", *VARIANTS]
+    print(f"| task | {' | '.join(f'{c} (ms/step)' for c in columns)} | ratio |")
+    print("|---" * (len(columns) + 2) + "|")
+    for name, network in (("adding", Adding), ("navigation", Navigation)):
+        preset = TASKS[name].presets["small"]
+        task = TASKS[name](
+            **{
+                k: preset[k]
+                for k in ("units", "sequence_length")
+                if k in preset
+            }
+        )
+        found = measure(task, network, steps, rounds)
+        cells = [f"{found[column]:.2f}" for column in columns]
+        ratio = found["as runs are"] / found["PyTorch"]
+        print(f"| {name} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
