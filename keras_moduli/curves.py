@@ -24,6 +24,12 @@ def even_points(space, n, seed):
     Returns:
         NumPy array of shape `(n, ambient_dim)`.
 
+    Example:
+
+    >>> torus = keras_moduli.spaces.Torus()
+    >>> keras_moduli.curves.even_points(torus, 4, seed=0)[:, 0].round(1)
+    array([6.4, 8.9, 1.4, 3.9])
+
     Reference:
 
     - [The unreasonable effectiveness of quasirandom sequences](
@@ -52,6 +58,12 @@ def curve_order(space, points):
 
     Returns:
         NumPy array of `n` indices: `points[order]` is in order.
+
+    Example:
+
+    >>> corners = np.array([[1.0, 1.0], [9.0, 1.0], [1.0, 9.0], [9.0, 9.0]])
+    >>> keras_moduli.curves.curve_order(keras_moduli.spaces.Torus(), corners)
+    array([0, 2, 3, 1])
     """
     cube = space.to_cube(points)
     if cube is not None:
@@ -68,6 +80,12 @@ def hilbert_index(u):
 
     Returns:
         NumPy array of `n` integers.
+
+    Example:
+
+    >>> corners = np.array([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]])
+    >>> np.argsort(keras_moduli.curves.hilbert_index(corners))
+    array([0, 2, 3, 1])
 
     Reference:
 

@@ -28,9 +28,12 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
     Example:
 
     ```python
-    model.fit(x, y, epochs=110, callbacks=[
-        keras_moduli.EmbeddingLearningRate(0.99, frozen_epochs=10)
-    ])
+    regularizer = keras_moduli.ModuliRegularizer("torus", trainable=True)
+    recurrent = keras.layers.LSTM(8, recurrent_regularizer=regularizer)
+    model = keras.Sequential([keras.Input((None, 4)), recurrent])
+    model.compile("adam", "mse")
+    rate = keras_moduli.EmbeddingLearningRate(0.99, frozen_epochs=1)
+    model.fit(np.ones((8, 5, 4)), np.ones((8, 8)), epochs=3, callbacks=[rate])
     ```
     """
 

@@ -42,6 +42,15 @@ class PruningGroup:
             sparsity, over a part of the training given by `begin` and `end`.
         begin: Where that ramp begins, as a fraction of all training steps.
         end: Where it ends, likewise.
+
+    Example:
+
+    ```python
+    pruning = keras_moduli.MagnitudePruning(groups=[
+        keras_moduli.PruningGroup(final_sparsity=0.9, block_size=(4, 1)),
+        keras_moduli.PruningGroup(weights="dense/kernel", final_sparsity=0.5),
+    ])
+    ```
     """
 
     schedule: object = None

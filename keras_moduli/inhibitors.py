@@ -20,6 +20,16 @@ class Inhibitor(Configured):
     Any callable that takes a tensor of distances and returns a tensor of the
     same shape can stand in its place; register it with
     `keras.saving.register_keras_serializable` to save models that use it.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable(package="mine")
+    def far(distance):
+        return keras.ops.cast(distance > 3.0, distance.dtype)
+
+    keras_moduli.ModuliRegularizer("torus", far)
+    ```
     """
 
     def __call__(self, distance):
@@ -52,6 +62,12 @@ class DifferenceOfGaussians(Inhibitor):
         inverted: Whether to subtract from the maximum; otherwise the penalty
             is `g` itself, and the ring is what is penalised. Defaults to
             `True`.
+
+    Example:
+
+    >>> distance, value = keras_moduli.inhibitors.DifferenceOfGaussians().peak
+    >>> round(distance, 3), round(value, 2)
+    (0.888, 81.14)
     """
 
     def __init__(self, amplitude=100.0, wide=5.0, narrow=0.25, inverted=True):
@@ -94,7 +110,13 @@ class DifferenceOfGaussians(Inhibitor):
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
 class Diffusion(Inhibitor):
-    """The square of the distance: the further, the more penalised."""
+    """The square of the distance: the further, the more penalised.
+
+    Example:
+
+    >>> float(keras_moduli.inhibitors.Diffusion()(np.array(3.0)))
+    9.0
+    """
 
     def __call__(self, distance):
         return ops.square(distance)
@@ -102,7 +124,13 @@ class Diffusion(Inhibitor):
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
 class Identity(Inhibitor):
-    """The distance itself."""
+    """The distance itself.
+
+    Example:
+
+    >>> float(keras_moduli.inhibitors.Identity()(np.array(3.0)))
+    3.0
+    """
 
     def __call__(self, distance):
         return distance
@@ -115,6 +143,12 @@ class Ripple(Inhibitor):
     Args:
         amplitude: The largest penalty. Defaults to `100.0`.
         frequency: Angular frequency. Defaults to `2.0`, a ring every pi.
+
+    Example:
+
+    >>> ripple = keras_moduli.inhibitors.Ripple(amplitude=10.0)
+    >>> [round(float(p), 3) for p in ripple(np.array([0.0, np.pi / 2, np.pi]))]
+    [10.0, 0.0, 10.0]
     """
 
     def __init__(self, amplitude=100.0, frequency=2.0):
@@ -137,6 +171,12 @@ class Gaussian(Inhibitor):
         width: Square of the Gaussian's width. Defaults to `3.0`.
         inverted: Whether to penalise far pairs instead:
             `amplitude * (1 - exp(-d^2 / width))`. Defaults to `False`.
+
+    Example:
+
+    >>> gaussian = keras_moduli.inhibitors.Gaussian(width=1.0)
+    >>> [round(float(p), 1) for p in gaussian(np.array([0.0, 1.0, 2.0]))]
+    [100.0, 36.8, 1.8]
     """
 
     def __init__(self, amplitude=100.0, width=3.0, inverted=False):
@@ -164,6 +204,14 @@ class Constant(Inhibitor):
 
     Args:
         value: The penalty, at least 0. Defaults to `1.0`.
+
+    Example:
+
+    >>> regularizer = keras_moduli.ModuliRegularizer(
+    ...     "torus", keras_moduli.inhibitors.Constant(2.0), factor=1.0
+    ... )
+    >>> float(regularizer(np.ones((4, 4), "float32")))
+    2.0
     """
 
     def __init__(self, value=1.0):
@@ -226,12 +274,43 @@ def get(identifier):
 
 
 def serialize(inhibitor):
-    """An inhibitor as plain data, for a config."""
+    """An inhibitor as plain data, for a config.
+
+    Args:
+        inhibitor: An `Inhibitor`, or a callable that is registered with
+            Keras.
+
+    Returns:
+        A dict of strings, numbers, lists and dicts.
+
+    Example:
+
+    >>> constant = keras_moduli.inhibitors.Constant(2.0)
+    >>> keras_moduli.inhibitors.serialize(constant)["config"]
+    {'value': 2.0}
+    """
     return keras.saving.serialize_keras_object(inhibitor)
 
 
 def deserialize(config, custom_objects=None):
-    """The inhibitor that `serialize` was given."""
+    """The inhibitor that `serialize` was given.
+
+    Args:
+        config: What `serialize` returned.
+        custom_objects: A dict from name to object, for inhibitors that are
+            not registered with Keras.
+
+    Returns:
+        A callable from distances to penalties.
+
+    Example:
+
+    >>> config = keras_moduli.inhibitors.serialize(
+    ...     keras_moduli.inhibitors.Ripple()
+    ... )
+    >>> keras_moduli.inhibitors.deserialize(config)
+    Ripple(amplitude=100.0, frequency=2.0)
+    """
     return keras.saving.deserialize_keras_object(
         config, custom_objects=custom_objects
     )

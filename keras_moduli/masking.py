@@ -159,6 +159,14 @@ def apply_masks(model, masks):
     Raises:
         ValueError: If a path, a shape or a type does not fit the model; the
             model is then unchanged.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> mask = np.array([[True, False], [False, True]])
+    >>> keras_moduli.apply_masks(model, {"dense/kernel": mask})
+    >>> keras_moduli.sparsity(model)
+    {'dense/kernel': 0.5}
     """
     found = kernels(model)
     checked = {
@@ -174,6 +182,11 @@ def remove_masks(model):
 
     Args:
         model: A `keras.Model`. Its weights keep their values.
+
+    Example:
+
+    >>> keras_moduli.apply_masks(model, keras_moduli.masks_of(model))
+    >>> keras_moduli.remove_masks(model)
     """
     masked = [v for v in model.trainable_variables if is_masked(v)]
     for variable in masked:
@@ -188,6 +201,10 @@ def save_masks(path, masks):
     Args:
         path: File name, ending in `.npz`.
         masks: A dict from weight path to boolean array, or a model.
+
+    Example:
+
+    >>> keras_moduli.save_masks("masks.npz", model)
     """
     _check_npz(path)
     if isinstance(masks, keras.Model):
@@ -204,6 +221,15 @@ def load_masks(path):
 
     Returns:
         A dict from weight path to boolean array.
+
+    Raises:
+        ValueError: If `path` is not a file of masks.
+
+    Example:
+
+    >>> keras_moduli.save_masks("masks.npz", {"a/kernel": np.eye(2) > 0})
+    >>> keras_moduli.load_masks("masks.npz")["a/kernel"].sum()
+    np.int64(2)
     """
     _check_npz(path)
     with np.load(path, allow_pickle=False) as archive:

@@ -19,10 +19,22 @@ class Pattern:
     unit) and `compete_axis` (the axis of the remaining array along which a
     fixed share of the units survives; `None` if all units compete with each
     other).
+
+    Example:
+
+    ```python
+    class Rows(keras_moduli.patterns.Pattern):
+        pooled = (1, 2)  # a source's weights live or go together
+
+        def split(self, shape):
+            return shape
+
+    pruning = keras_moduli.MagnitudePruning(schedule, pattern=Rows())
+    ```
     """
 
-    pooled = ()
-    compete_axis = None
+    pooled: tuple[int, ...] = ()
+    compete_axis: int | None = None
 
     def split(self, shape):
         raise NotImplementedError
@@ -50,7 +62,13 @@ class Pattern:
 
 @dataclasses.dataclass(frozen=True)
 class Unstructured(Pattern):
-    """Every weight for itself."""
+    """Every weight for itself.
+
+    Example:
+
+    >>> keras_moduli.patterns.Unstructured().unit_size((64, 4, 64))
+    1
+    """
 
     def split(self, shape):
         return shape
@@ -65,9 +83,14 @@ class Blocks(Pattern):
 
     Args:
         block_size: `(sources, targets)`, two positive integers.
+
+    Example:
+
+    >>> keras_moduli.patterns.Blocks((4, 1)).unit_size((64, 4, 64))
+    4
     """
 
-    block_size: tuple
+    block_size: tuple[int, int]
 
     pooled = (1, 4)
 
@@ -94,6 +117,11 @@ class Tiles(Pattern):
         tile_size: An integer, or `(sources, targets)`.
         balanced: Whether every target tile keeps the same number of source
             tiles.
+
+    Example:
+
+    >>> keras_moduli.patterns.Tiles(32).unit_size((64, 4, 64))
+    4096
     """
 
     tile_size: tuple
@@ -127,6 +155,14 @@ class NOfM(Pattern):
     Args:
         n: How many weights of a group survive.
         m: How many consecutive weights make a group.
+
+    Example:
+
+    ```python
+    two_of_four = keras_moduli.MagnitudePruning(
+        pattern=keras_moduli.patterns.NOfM(2, 4), final_sparsity=0.5
+    )
+    ```
     """
 
     n: int

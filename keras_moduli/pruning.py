@@ -65,9 +65,10 @@ class MagnitudePruning(keras.callbacks.Callback):
     Example:
 
     ```python
-    schedule = tfmot.sparsity.keras.PolynomialDecay(
-        0.0, 0.9, begin_step=0, end_step=2000, frequency=100)
-    model.fit(x, y, callbacks=[keras_moduli.MagnitudePruning(schedule)])
+    pruning = keras_moduli.MagnitudePruning(
+        tfmot.sparsity.keras.PolynomialDecay(0.0, 0.9, 0, end_step=10)
+    )
+    model.fit(x, y, epochs=5, callbacks=[pruning])
     ```
 
     In a loop of your own:

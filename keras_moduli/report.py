@@ -51,6 +51,13 @@ class ExportReport:
         notes: Sentences on how the weights are stored and how they run.
         candidates: Where several layouts were tried, a dict for each with its
             size, latency and difference, or why it failed.
+
+    Example:
+
+    ```python
+    report = keras_moduli.export_saved_model(model, "saved_model")
+    print(report.bytes, report.gzip_bytes, report.sparsity)
+    ```
     """
 
     path: str

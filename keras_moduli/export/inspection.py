@@ -96,6 +96,7 @@ def inspect(path):
     Example:
 
     ```python
+    keras_moduli.export_tflite(model, "model.tflite")
     print(keras_moduli.export.inspect("model.tflite"))
     ```
     """

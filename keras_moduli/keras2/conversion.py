@@ -38,9 +38,11 @@ def to_keras3(model):
     Example:
 
     ```python
-    stripped = tfmot.sparsity.keras.strip_pruning(pruned)
-    twin = keras_moduli.keras2.to_keras3(stripped)
-    keras_moduli.export_tflite(twin, "model.tflite")
+    model = tf_keras.Sequential(
+        [tf_keras.Input((20, 8)), tf_keras.layers.LSTM(64)]
+    )
+    twin = keras_moduli.keras2.to_keras3(model)
+    keras_moduli.export_saved_model(twin, "saved_model")
     ```
     """
     import tf_keras

@@ -151,7 +151,19 @@ def plot_kernel(kernel, regularizer, ax=None):
 
 
 def projection(space):
-    """The matplotlib projection that a space is drawn in: "3d" or `None`."""
+    """The matplotlib projection that a space is drawn in.
+
+    Args:
+        space: A `ModuliSpace`.
+
+    Returns:
+        `"3d"` for spaces of three coordinates, else `None`.
+
+    Example:
+
+    >>> keras_moduli.plotting.projection(keras_moduli.spaces.Sphere())
+    '3d'
+    """
     return "3d" if space.ambient_dim == 3 else None
 
 

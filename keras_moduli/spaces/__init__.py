@@ -65,12 +65,42 @@ def get(identifier):
 
 
 def serialize(space):
-    """A space as plain data, for a config."""
+    """A space as plain data, for a config.
+
+    Args:
+        space: A `ModuliSpace`.
+
+    Returns:
+        A dict of strings, numbers, lists and dicts.
+
+    Example:
+
+    >>> keras_moduli.spaces.serialize(keras_moduli.spaces.Torus())["config"]
+    {'dim': 2, 'period': 10.0}
+    """
     return keras.saving.serialize_keras_object(space)
 
 
 def deserialize(config, custom_objects=None):
-    """The space that `serialize` was given."""
+    """The space that `serialize` was given.
+
+    Args:
+        config: What `serialize` returned.
+        custom_objects: A dict from name to class, for spaces that are not
+            registered with Keras.
+
+    Returns:
+        A `ModuliSpace`.
+
+    Raises:
+        TypeError: If `config` is of something else.
+
+    Example:
+
+    >>> config = keras_moduli.spaces.serialize(keras_moduli.spaces.Torus(6))
+    >>> keras_moduli.spaces.deserialize(config)
+    Torus(dim=6, period=10.0)
+    """
     space = keras.saving.deserialize_keras_object(
         config, custom_objects=custom_objects
     )

@@ -90,6 +90,12 @@ class Euclidean(ModuliSpace):
             the box `[0, scale]^dim`. Defaults to `"normal"`.
         scale: Standard deviation of the normal distribution, or side of the
             box. Defaults to `10.0`.
+
+    Example:
+
+    >>> space = keras_moduli.spaces.Euclidean(2, sampling="box")
+    >>> float(space.distance([[0.0, 0.0]], [[3.0, 4.0]])[0, 0])
+    5.0
     """
 
     def __init__(self, dim=3, sampling="normal", scale=10.0):

@@ -139,6 +139,12 @@ class MoebiusStrip(GluedSurface):
         period: Length around the strip. Defaults to `10.0`.
         width: Distance of the two points of the edge that face each other.
             Defaults to `10.0`.
+
+    Example:
+
+    >>> strip = keras_moduli.spaces.MoebiusStrip()
+    >>> float(strip.distance([[0.0, 1.0]], [[9.0, 9.0]])[0, 0])
+    1.0
     """
 
     def __init__(self, period=10.0, width=10.0):
@@ -192,6 +198,12 @@ class HexagonalTorus(GluedSurface):
 
     Args:
         period: Length of the shortest way around. Defaults to `10.0`.
+
+    Example:
+
+    >>> torus = keras_moduli.spaces.HexagonalTorus()
+    >>> float(torus.distance([[0.0, 0.0]], [[9.0, 0.0]])[0, 0])
+    1.0
     """
 
     def __init__(self, period=10.0):

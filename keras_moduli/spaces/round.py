@@ -96,6 +96,12 @@ class ProjectivePlane(_Round):
 
     Args:
         radius: Factor from angles to distances. Defaults to `5.0`.
+
+    Example:
+
+    >>> plane = keras_moduli.spaces.ProjectivePlane()
+    >>> float(plane.distance([[0.0, 0.0, 1.0]], [[0.0, 0.0, -1.0]])[0, 0])
+    0.0
     """
 
     def __init__(self, radius=5.0):

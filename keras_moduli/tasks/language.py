@@ -134,6 +134,13 @@ class Language:
 
     Raises:
         ValueError: If a size is not a positive integer, or the cell unknown.
+
+    Example:
+
+    >>> task = keras_moduli.tasks.Language(units=16, sequence_length=20)
+    >>> codes, following = next(task.training(seed=0, first_step=0))
+    >>> codes.shape
+    (32, 20)
     """
 
     text: tuple = ()
