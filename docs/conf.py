@@ -25,6 +25,8 @@ extensions = [
     "keras_docstrings",
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+if not (ROOT / "notebooks" / "quickstart.ipynb").exists():
+    exclude_patterns.append("notebooks.md")
 if importlib.util.find_spec("keras_moduli.topology") is None:
     exclude_patterns.append("api/topology.md")
 
@@ -35,8 +37,6 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 # Notebooks are shown as they were committed; their own test executes them.
 nb_execution_mode = "off"
-# A build finds as many notebooks as there are, also none.
-suppress_warnings = ["toc.empty_glob"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings tell types, with shapes

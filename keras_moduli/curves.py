@@ -89,7 +89,7 @@ def hilbert_index(u):
 
     Reference:
 
-    - J. Skilling, Programming the Hilbert curve, AIP Conference Proceedings
+    - Skilling, Programming the Hilbert curve, AIP Conference Proceedings
         707 (2004), 381-387.
     """
     axes = u.shape[1]

@@ -74,7 +74,8 @@ class MagnitudePruning(keras.callbacks.Callback):
     In a loop of your own:
 
     ```python
-    pruning = keras_moduli.MagnitudePruning(schedule)
+    keras_moduli.remove_masks(model)
+    pruning = keras_moduli.MagnitudePruning(schedule, initial_step=0)
     pruning.set_model(model)
     for x, y in batches:
         model.train_on_batch(x, y)

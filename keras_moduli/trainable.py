@@ -188,6 +188,12 @@ class OnSpace(keras.constraints.Constraint):
 
     Args:
         space: A `ModuliSpace` or a serialized one.
+
+    Example:
+
+    >>> on_torus = keras_moduli.trainable.OnSpace("torus")
+    >>> np.asarray(on_torus([[12.0, -1.0]])).tolist()
+    [[2.0, 9.0]]
     """
 
     def __init__(self, space):

@@ -117,9 +117,10 @@ README = _FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 @pytest.mark.parametrize("number", range(len(README)))
 def test_the_examples_of_the_readme(number, namespace):
     code = README[number]
+    namespace["pruning"] = keras_moduli.MagnitudePruning(namespace["schedule"])
     if "Embedding" in code:
         # The README's first model reads characters: 400 steps an epoch.
         namespace["x"] = np.zeros((400 * 32, 2), "int32")
-        namespace["y"] = np.ones((400 * 32, 2), "int32")
+        namespace["y"] = np.ones(400 * 32, "int32")
     exec(compile(code, f"README.md, example {number}", "exec"), namespace)
     assert os.listdir() or "export" not in code

@@ -5,10 +5,13 @@ here fences, code and links change from Markdown to reStructuredText.
 """
 
 import re
+import textwrap
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\(\s*(\S+?)\s*\)")
-_CODE = re.compile(r"(?<![`:])`([^`\n]+?(?:\n *[^`\n]+?)?)`(?!`)")
+_CODE = re.compile(r"(?<![`:])`([^`\n]+?(?:\n *[^`\n]+?)?)`(?!`)(?=(\w?))")
+# An indented paragraph of its own, such as a formula, is code in Markdown.
+_FORMULA = re.compile(r"(?<=\n\n)((?: {4}.+\n)+)(?=\n)")
 
 
 def setup(app):
@@ -37,9 +40,16 @@ def _block(indent, language, code):
 
 
 def _prose(text):
-    text = _CODE.sub(r"``\1``", text)
-    # In reStructuredText, emphasis and names that end in _ mean something.
+    text = _FORMULA.sub(
+        lambda m: _block("", "text", textwrap.dedent(m[1])), text
+    )
+    text = _CODE.sub(_literal, text)
     return _LINK.sub(
         lambda m: f"`{' '.join(m[1].replace('`', '').split())} <{m[2]}>`__",
         text,
     )
+
+
+def _literal(match):
+    # A word may go on behind the quotes, as in `Pattern`s.
+    return f"``{match[1]}``" + "\\ " * bool(match[2])

@@ -56,7 +56,7 @@ def dataset(sequence_length=50, batch_size=32, seed=0, first_step=0):
     ```python
     model = keras_moduli.tasks.adding.model()
     data = keras_moduli.tasks.adding.dataset(seed=1)
-    model.fit(data, steps_per_epoch=10)  # 1000 to see it learn
+    model.fit(data, steps_per_epoch=1000, epochs=5)
     ```
     """
     return stream(

@@ -62,7 +62,7 @@ def dataset(sequence_length=50, batch_size=200, box=2.2, seed=0, first_step=0):
     ```python
     model = keras_moduli.tasks.navigation.model(units=256, cells=128)
     data = keras_moduli.tasks.navigation.dataset(sequence_length=20)
-    model.fit(data, steps_per_epoch=10)  # 1000 to see it learn
+    model.fit(data, steps_per_epoch=1000, epochs=5)
     ```
     """
     return stream(
