@@ -1,14 +1,21 @@
 """Evenly spread points, and numberings that keep neighbours together."""
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from keras_moduli import spaces
 from keras_moduli.penalties import pairwise_array
+from keras_moduli.spaces.base import ModuliSpace
 
 # Blocks of at most this many points are numbered one by one.
 _LEAF = 16
 
 
-def even_points(space, n, seed):
+def even_points(
+    space: ModuliSpace, n: int, seed: int | Sequence[int]
+) -> np.ndarray:
     """Points spread more evenly over a space than random ones.
 
     A rank-1 lattice in a cube (multiples of `1 / n` in the first coordinate,
@@ -35,6 +42,7 @@ def even_points(space, n, seed):
     - [The unreasonable effectiveness of quasirandom sequences](
         https://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/)
     """
+    space = spaces.get(space)
     if space.cube_dim is None:
         return _furthest_points(space, n, seed)
     others = space.cube_dim - 1
@@ -45,7 +53,7 @@ def even_points(space, n, seed):
     return space.from_cube(np.floor(u * 2.0**24) / 2.0**24)
 
 
-def curve_order(space, points):
+def curve_order(space: ModuliSpace, points: np.ndarray) -> np.ndarray:
     """A numbering in which neighbours in index are neighbours on the space.
 
     A Hilbert curve where the space has coordinates for one (the angle on the
@@ -65,6 +73,7 @@ def curve_order(space, points):
     >>> keras_moduli.curves.curve_order(keras_moduli.spaces.Torus(), corners)
     array([0, 2, 3, 1])
     """
+    space = spaces.get(space)
     cube = space.to_cube(points)
     if cube is not None:
         return np.argsort(hilbert_index(cube), kind="stable")
@@ -72,7 +81,7 @@ def curve_order(space, points):
     return np.array(_split(apart, np.arange(len(points)), None))
 
 
-def hilbert_index(u):
+def hilbert_index(u: np.ndarray) -> np.ndarray:
     """How far along a Hilbert curve through the cube points lie.
 
     Args:
@@ -115,7 +124,9 @@ def hilbert_index(u):
     return index
 
 
-def locality(space, points, blocks=(16, 64)):
+def locality(
+    space: ModuliSpace, points: npt.ArrayLike, blocks: Sequence[int] = (16, 64)
+) -> dict[int, float]:
     """How near to each other the points of a block of indices lie.
 
     Args:
@@ -137,7 +148,7 @@ def locality(space, points, blocks=(16, 64)):
     >>> round(ratio[16], 1), round(ratio[64], 1)
     (0.2, 0.3)
     """
-    points = np.asarray(points)
+    space, points = spaces.get(space), np.asarray(points)
     anywhere = _mean_distance(space, points, len(points))
     return {
         size: _mean_distance(space, points, size) / anywhere for size in blocks

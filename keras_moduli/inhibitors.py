@@ -5,6 +5,8 @@ subtracted from their analytic maximum, never from the largest sampled value.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,6 +14,7 @@ from keras import ops
 from keras_moduli.arguments import not_negative
 from keras_moduli.arguments import positive
 from keras_moduli.configured import Configured
+from keras_moduli.typing import Tensor
 
 
 class Inhibitor(Configured):
@@ -32,7 +35,7 @@ class Inhibitor(Configured):
     ```
     """
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         """The penalties.
 
         Args:
@@ -70,7 +73,13 @@ class DifferenceOfGaussians(Inhibitor):
     (0.888, 81.14)
     """
 
-    def __init__(self, amplitude=100.0, wide=5.0, narrow=0.25, inverted=True):
+    def __init__(
+        self,
+        amplitude: float = 100.0,
+        wide: float = 5.0,
+        narrow: float = 0.25,
+        inverted: bool = True,
+    ) -> None:
         self.amplitude = positive("amplitude", amplitude)
         self.wide = positive("wide", wide)
         self.narrow = positive("narrow", narrow)
@@ -82,7 +91,7 @@ class DifferenceOfGaussians(Inhibitor):
             )
 
     @property
-    def peak(self):
+    def peak(self) -> tuple[float, float]:
         """Where `g` is largest, and that largest value."""
         square = math.log(self.wide / self.narrow) / (
             1 / self.narrow - 1 / self.wide
@@ -91,7 +100,7 @@ class DifferenceOfGaussians(Inhibitor):
             math.exp(-square / self.wide) - math.exp(-square / self.narrow)
         )
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         square = ops.square(distance)
         g = self.amplitude * (
             ops.exp(-square / self.wide) - ops.exp(-square / self.narrow)
@@ -99,7 +108,7 @@ class DifferenceOfGaussians(Inhibitor):
         # Rounding may take either a hair below 0.
         return ops.maximum(self.peak[1] - g if self.inverted else g, 0.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "amplitude": self.amplitude,
             "wide": self.wide,
@@ -118,7 +127,7 @@ class Diffusion(Inhibitor):
     9.0
     """
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         return ops.square(distance)
 
 
@@ -132,7 +141,7 @@ class Identity(Inhibitor):
     3.0
     """
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         return distance
 
 
@@ -151,14 +160,16 @@ class Ripple(Inhibitor):
     [10.0, 0.0, 10.0]
     """
 
-    def __init__(self, amplitude=100.0, frequency=2.0):
+    def __init__(
+        self, amplitude: float = 100.0, frequency: float = 2.0
+    ) -> None:
         self.amplitude = positive("amplitude", amplitude)
         self.frequency = positive("frequency", frequency)
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         return self.amplitude / 2 * (1.0 + ops.cos(self.frequency * distance))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"amplitude": self.amplitude, "frequency": self.frequency}
 
 
@@ -179,18 +190,23 @@ class Gaussian(Inhibitor):
     [100.0, 36.8, 1.8]
     """
 
-    def __init__(self, amplitude=100.0, width=3.0, inverted=False):
+    def __init__(
+        self,
+        amplitude: float = 100.0,
+        width: float = 3.0,
+        inverted: bool = False,
+    ) -> None:
         self.amplitude = positive("amplitude", amplitude)
         self.width = positive("width", width)
         self.inverted = bool(inverted)
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         exponent = -ops.square(distance) / self.width
         return self.amplitude * (
             -ops.expm1(exponent) if self.inverted else ops.exp(exponent)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "amplitude": self.amplitude,
             "width": self.width,
@@ -214,17 +230,17 @@ class Constant(Inhibitor):
     2.0
     """
 
-    def __init__(self, value=1.0):
+    def __init__(self, value: float = 1.0) -> None:
         self.value = not_negative("value", value)
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         return ops.full_like(distance, self.value)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"value": self.value}
 
 
-_NAMED = {
+_NAMED: dict[str, Callable[[], Inhibitor]] = {
     "difference_of_gaussians": DifferenceOfGaussians,
     "diffusion": Diffusion,
     "ripple": Ripple,
@@ -236,7 +252,7 @@ _NAMED = {
 NAMES = tuple(_NAMED)
 
 
-def get(identifier):
+def get(identifier: Any) -> Callable[[Tensor], Tensor]:
     """Returns an inhibitor.
 
     Args:
@@ -273,7 +289,7 @@ def get(identifier):
     )
 
 
-def serialize(inhibitor):
+def serialize(inhibitor: Callable[[Tensor], Tensor]) -> dict[str, Any]:
     """An inhibitor as plain data, for a config.
 
     Args:
@@ -292,7 +308,9 @@ def serialize(inhibitor):
     return keras.saving.serialize_keras_object(inhibitor)
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> Callable[[Tensor], Tensor]:
     """The inhibitor that `serialize` was given.
 
     Args:

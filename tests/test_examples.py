@@ -6,6 +6,7 @@ and a `schedule`. Those of one docstring or page share what they define;
 those of the README do not, as its sections stand alone.
 """
 
+import dataclasses
 import inspect
 import os
 import re
@@ -14,14 +15,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from public_names import public_objects
 from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.markdown import SkipParser
 from sybil.parsers.rest import DocTestParser
 
 import keras_moduli
-
-from public_names import public_objects
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = public_objects()
@@ -32,13 +32,18 @@ _SLOW = re.compile(r"\.fit\(|export_|train_on_batch|Language\(")
 
 
 @pytest.fixture
-def namespace(tmp_path, monkeypatch):
-    """What examples find, in an empty folder of their own."""
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+
+@pytest.fixture
+def namespace(here):
+    """What examples find."""
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
     keras.utils.clear_session()  # layers are named anew
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -97,9 +102,40 @@ def docstring_of(name):
         for name in PUBLIC
     ],
 )
-def test_every_public_name_has_an_example_that_runs(name, namespace):
+def test_every_public_name_has_an_example_that_runs(name, here, request):
+    text = docstring_of(name)
+    namespace = {"keras": keras, "keras_moduli": keras_moduli, "np": np}
+    if re.search(r"\b(model|layers|schedule|tfmot|tf_keras)\b", text):
+        namespace = request.getfixturevalue("namespace")
     parsers = [PythonCodeBlockParser(), DocTestParser()]
-    assert run(docstring_of(name), name, namespace, parsers), name
+    assert run(text, name, namespace, parsers), name
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_type_hints(name):
+    for where, function in functions_of(name, PUBLIC[name]).items():
+        signature = inspect.signature(function)
+        bare = [
+            p.name
+            for p in signature.parameters.values()
+            if p.annotation is p.empty and p.name not in ("self", "cls")
+        ]
+        assert not bare, (where, bare)
+        assert signature.return_annotation is not signature.empty, where
+
+
+def functions_of(name, item):
+    """A function, or the public methods that a class adds, by name."""
+    if inspect.isfunction(item):
+        return {name: item}
+    if dataclasses.is_dataclass(item):
+        return {}  # mypy knows their fields
+    return {
+        f"{name}.{method}": function
+        for method, function in vars(item).items()
+        if inspect.isfunction(function)
+        and (not method.startswith("_") or method in ("__init__", "__call__"))
+    }
 
 
 @pytest.mark.slow
@@ -119,8 +155,10 @@ def test_the_examples_of_the_readme(number, namespace):
     code = README[number]
     namespace["pruning"] = keras_moduli.MagnitudePruning(namespace["schedule"])
     if "Embedding" in code:
-        # The README's first model reads characters: 400 steps an epoch.
-        namespace["x"] = np.zeros((400 * 32, 2), "int32")
-        namespace["y"] = np.ones(400 * 32, "int32")
+        # The README's first model reads characters, for 2,000 steps.
+        assert "end_step=2000" in code
+        code = code.replace("end_step=2000", "end_step=20")
+        namespace["x"] = np.zeros((4 * 32, 2), "int32")
+        namespace["y"] = np.ones(4 * 32, "int32")
     exec(compile(code, f"README.md, example {number}", "exec"), namespace)
     assert os.listdir() or "export" not in code

@@ -1,5 +1,7 @@
 """From a tf_keras model to the same model in Keras 3."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -12,7 +14,7 @@ from keras_moduli.keras2.graphs import connect
 _TOLERANCE = {"float32": 1e-4, "float16": 3e-2}
 
 
-def to_keras3(model):
+def to_keras3(model: Any) -> keras.Model:
     """Makes the Keras 3 twin of a tf_keras model, weights and all.
 
     The twin can take what Keras 3 models can: `export_tflite`,

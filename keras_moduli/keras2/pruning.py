@@ -1,9 +1,10 @@
 """TF-MOT's `prune_low_magnitude`, on recurrent kernels only."""
 
 import functools
+from typing import Any
 
 
-def prune_recurrent(to_prune, **params):
+def prune_recurrent(to_prune: Any, **params: Any) -> Any:
     """Wraps tf_keras layers so that TF-MOT prunes their recurrent kernels.
 
     `tfmot.sparsity.keras.prune_low_magnitude` prunes the input kernel of an

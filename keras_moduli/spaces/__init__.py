@@ -1,6 +1,7 @@
 """Moduli spaces: where neurons are placed."""
 
 import re
+from typing import Any
 
 import keras
 
@@ -33,7 +34,7 @@ _NUMBERED = {
 NAMES = (*_NAMED, *(f"{name}<n>" for name in _NUMBERED))
 
 
-def get(identifier):
+def get(identifier: Any) -> ModuliSpace:
     """Returns a space.
 
     Args:
@@ -64,7 +65,7 @@ def get(identifier):
     )
 
 
-def serialize(space):
+def serialize(space: ModuliSpace) -> dict[str, Any]:
     """A space as plain data, for a config.
 
     Args:
@@ -81,7 +82,9 @@ def serialize(space):
     return keras.saving.serialize_keras_object(space)
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> ModuliSpace:
     """The space that `serialize` was given.
 
     Args:
