@@ -123,7 +123,7 @@ class TrainableModuliRegularizer(ModuliRegularizer, keras.Layer):
             "dispersion": self.dispersion,
         }
 
-    def get_build_config(self) -> dict[str, Any]:
+    def get_build_config(self) -> dict[str, Any] | None:
         if self._embedding is None:
             return None
         return {"units": self._embedding.shape[0]}
