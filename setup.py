@@ -43,6 +43,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
+            "sybil>=9",  # runs the examples of docstrings and pages
             "ruff>=0.12",
             # Oracles: other people's distances and homology.
             "geomstats>=2.8",
@@ -50,6 +51,13 @@ setup(
             "ripser>=0.6.10",
             "scipy>=1.11",
             "jax>=0.6",  # the same masks and penalties on another backend
+        ],
+        "docs": ["sphinx>=8", "myst-nb>=1.2", "furo>=2024.8"],
+        "dev": [
+            "keras-moduli[test]",
+            "mypy>=1.14",
+            "pre-commit>=4",
+            "pytest-cov>=6",
         ],
     },
     entry_points={

@@ -19,7 +19,7 @@ def positive_integer(name, value):
 
 def positive(name, value):
     """`value` as a `float`, if it is a positive finite number."""
-    if not _is_real(value) or not 0 < value < math.inf:
+    if not is_real(value) or not 0 < value < math.inf:
         raise ValueError(
             f"`{name}` must be a positive, finite number. "
             f"Received: {name}={value!r}"
@@ -29,7 +29,7 @@ def positive(name, value):
 
 def not_negative(name, value):
     """`value` as a `float`, if it is a finite number of at least 0."""
-    if not _is_real(value) or not 0 <= value < math.inf:
+    if not is_real(value) or not 0 <= value < math.inf:
         raise ValueError(
             f"`{name}` must be a finite number of at least 0. "
             f"Received: {name}={value!r}"
@@ -37,5 +37,6 @@ def not_negative(name, value):
     return float(value)
 
 
-def _is_real(value):
+def is_real(value):
+    """Whether `value` is a number; booleans are none here."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,5 +1,7 @@
 """Objects that are their configuration: equal if it is equal."""
 
+from typing import Any
+
 
 class Configured:
     """What spaces and inhibitors have in common.
@@ -7,12 +9,12 @@ class Configured:
     Subclasses with arguments override `get_config`.
     """
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make the same object again, as plain data."""
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Any:
         return cls(**config)
 
     def __eq__(self, other):

@@ -1,14 +1,21 @@
 """Evenly spread points, and numberings that keep neighbours together."""
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from keras_moduli import spaces
 from keras_moduli.penalties import pairwise_array
+from keras_moduli.spaces.base import ModuliSpace
 
 # Blocks of at most this many points are numbered one by one.
 _LEAF = 16
 
 
-def even_points(space, n, seed):
+def even_points(
+    space: ModuliSpace, n: int, seed: int | Sequence[int]
+) -> np.ndarray:
     """Points spread more evenly over a space than random ones.
 
     A rank-1 lattice in a cube (multiples of `1 / n` in the first coordinate,
@@ -24,11 +31,18 @@ def even_points(space, n, seed):
     Returns:
         NumPy array of shape `(n, ambient_dim)`.
 
+    Example:
+
+    >>> torus = keras_moduli.spaces.Torus()
+    >>> keras_moduli.curves.even_points(torus, 4, seed=0)[:, 0].round(1)
+    array([6.4, 8.9, 1.4, 3.9])
+
     Reference:
 
     - [The unreasonable effectiveness of quasirandom sequences](
         https://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/)
     """
+    space = spaces.get(space)
     if space.cube_dim is None:
         return _furthest_points(space, n, seed)
     others = space.cube_dim - 1
@@ -39,7 +53,7 @@ def even_points(space, n, seed):
     return space.from_cube(np.floor(u * 2.0**24) / 2.0**24)
 
 
-def curve_order(space, points):
+def curve_order(space: ModuliSpace, points: np.ndarray) -> np.ndarray:
     """A numbering in which neighbours in index are neighbours on the space.
 
     A Hilbert curve where the space has coordinates for one (the angle on the
@@ -52,7 +66,14 @@ def curve_order(space, points):
 
     Returns:
         NumPy array of `n` indices: `points[order]` is in order.
+
+    Example:
+
+    >>> corners = np.array([[1.0, 1.0], [9.0, 1.0], [1.0, 9.0], [9.0, 9.0]])
+    >>> keras_moduli.curves.curve_order(keras_moduli.spaces.Torus(), corners)
+    array([0, 2, 3, 1])
     """
+    space = spaces.get(space)
     cube = space.to_cube(points)
     if cube is not None:
         return np.argsort(hilbert_index(cube), kind="stable")
@@ -60,7 +81,7 @@ def curve_order(space, points):
     return np.array(_split(apart, np.arange(len(points)), None))
 
 
-def hilbert_index(u):
+def hilbert_index(u: np.ndarray) -> np.ndarray:
     """How far along a Hilbert curve through the cube points lie.
 
     Args:
@@ -69,9 +90,15 @@ def hilbert_index(u):
     Returns:
         NumPy array of `n` integers.
 
+    Example:
+
+    >>> corners = np.array([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]])
+    >>> np.argsort(keras_moduli.curves.hilbert_index(corners))
+    array([0, 2, 3, 1])
+
     Reference:
 
-    - J. Skilling, Programming the Hilbert curve, AIP Conference Proceedings
+    - Skilling, Programming the Hilbert curve, AIP Conference Proceedings
         707 (2004), 381-387.
     """
     axes = u.shape[1]
@@ -97,7 +124,9 @@ def hilbert_index(u):
     return index
 
 
-def locality(space, points, blocks=(16, 64)):
+def locality(
+    space: ModuliSpace, points: npt.ArrayLike, blocks: Sequence[int] = (16, 64)
+) -> dict[int, float]:
     """How near to each other the points of a block of indices lie.
 
     Args:
@@ -119,7 +148,7 @@ def locality(space, points, blocks=(16, 64)):
     >>> round(ratio[16], 1), round(ratio[64], 1)
     (0.2, 0.3)
     """
-    points = np.asarray(points)
+    space, points = spaces.get(space), np.asarray(points)
     anywhere = _mean_distance(space, points, len(points))
     return {
         size: _mean_distance(space, points, size) / anywhere for size in blocks

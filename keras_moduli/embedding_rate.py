@@ -1,5 +1,7 @@
 """A learning rate of their own for trained embeddings."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -28,13 +30,16 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
     Example:
 
     ```python
-    model.fit(x, y, epochs=110, callbacks=[
-        keras_moduli.EmbeddingLearningRate(0.99, frozen_epochs=10)
-    ])
+    regularizer = keras_moduli.ModuliRegularizer("torus", trainable=True)
+    recurrent = keras.layers.LSTM(8, recurrent_regularizer=regularizer)
+    model = keras.Sequential([keras.Input((None, 4)), recurrent])
+    model.compile("adam", "mse")
+    rate = keras_moduli.EmbeddingLearningRate(0.99, frozen_epochs=1)
+    model.fit(np.ones((8, 5, 4)), np.ones((8, 8)), epochs=3, callbacks=[rate])
     ```
     """
 
-    def __init__(self, decay=0.99, frozen_epochs=0):
+    def __init__(self, decay: float = 0.99, frozen_epochs: int = 0) -> None:
         super().__init__()
         self.decay = not_negative("decay", decay)
         if self.decay > 1:
@@ -43,9 +48,9 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
             )
         self.frozen_epochs = int(not_negative("frozen_epochs", frozen_epochs))
         self._rate = 1.0
-        self._before = []
+        self._before: list[np.ndarray] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self.model.built:
             # The points are made with the first loss.
             _ = self.model.losses
@@ -56,11 +61,15 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
                 f"'{self.model.name}', which has none"
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         resting = epoch >= self.params["epochs"] - self.frozen_epochs
         self._rate = 0.0 if resting else self.decay**epoch
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self._rate != 1.0:
             self._sync()
             self._before = [
@@ -68,7 +77,9 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
                 for v in trained_points(self.model)
             ]
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self._rate == 1.0:
             return
         self._sync()

@@ -1,10 +1,13 @@
 """Weights that are pruned together: which, how far, in what shape."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_moduli import schedules
+from keras_moduli.arguments import is_real
 from keras_moduli.masks import RANKINGS
 from keras_moduli.patterns import Blocks
 from keras_moduli.patterns import Pattern
@@ -42,14 +45,23 @@ class PruningGroup:
             sparsity, over a part of the training given by `begin` and `end`.
         begin: Where that ramp begins, as a fraction of all training steps.
         end: Where it ends, likewise.
+
+    Example:
+
+    ```python
+    pruning = keras_moduli.MagnitudePruning(groups=[
+        keras_moduli.PruningGroup(final_sparsity=0.9, block_size=(4, 1)),
+        keras_moduli.PruningGroup(weights="dense/kernel", final_sparsity=0.5),
+    ])
+    ```
     """
 
-    schedule: object = None
-    weights: object = "recurrent"
+    schedule: Any = None
+    weights: Any = "recurrent"
     ranking: str = "global"
     pattern: Pattern | None = None
-    block_size: tuple | None = None
-    gates: tuple | None = None
+    block_size: tuple[int, int] | None = None
+    gates: Sequence[int] | None = None
     score: str = "mean"
     by_penalty: bool = False
     final_sparsity: float | None = None
@@ -95,28 +107,35 @@ class PruningGroup:
             )
         if self.final_sparsity is None:
             return
-        if not 0.0 <= self.final_sparsity < 1.0:
+        if not (is_real(self.final_sparsity) and 0 <= self.final_sparsity < 1):
             raise ValueError(
-                "`final_sparsity` must be in [0, 1). "
-                f"Received: final_sparsity={self.final_sparsity}"
+                "`final_sparsity` must be in [0, 1), such as 0.9 for 90 %. "
+                f"Received: final_sparsity={self.final_sparsity!r}"
             )
-        if not 0.0 <= self.begin < self.end <= 1.0:
+        if not (
+            is_real(self.begin)
+            and is_real(self.end)
+            and 0 <= self.begin < self.end <= 1
+        ):
             raise ValueError(
                 "`begin` and `end` are fractions of the training, with "
                 "0 <= begin < end <= 1. "
-                f"Received: begin={self.begin}, end={self.end}"
+                f"Received: begin={self.begin!r}, end={self.end!r}"
             )
 
 
 def check_groups(groups):
     """A list of `PruningGroup`s, not empty, or a TypeError."""
-    groups = list(groups)
-    if not groups or not all(isinstance(g, PruningGroup) for g in groups):
+    if (
+        not isinstance(groups, (list, tuple))
+        or not groups
+        or not all(isinstance(g, PruningGroup) for g in groups)
+    ):
         raise TypeError(
             "`groups` must be a list of keras_moduli.PruningGroup, not empty. "
             f"Received: groups={groups!r}"
         )
-    return groups
+    return list(groups)
 
 
 def _pattern(pattern, block_size):
@@ -126,7 +145,8 @@ def _pattern(pattern, block_size):
             f"pattern={pattern!r}, block_size={block_size!r}"
         )
     if block_size is not None:
-        return Blocks(tuple(block_size))
+        is_list = isinstance(block_size, list)
+        return Blocks(tuple(block_size) if is_list else block_size)
     if pattern is None:
         return Unstructured()
     if not isinstance(pattern, Pattern):
@@ -138,11 +158,14 @@ def _pattern(pattern, block_size):
 
 
 def _gates(gates):
-    gates = tuple(gates)
-    if not gates or not all(isinstance(g, int) and g >= 0 for g in gates):
+    if (
+        not isinstance(gates, (tuple, list, range))
+        or not gates
+        or not all(isinstance(g, int) and g >= 0 for g in gates)
+    ):
         raise ValueError(
-            "`gates` must be a tuple of gate numbers, from 0. "
-            f"Received: gates={gates}"
+            "`gates` must be a tuple of gate numbers from 0, such as (2,). "
+            f"Received: gates={gates!r}"
         )
     return tuple(sorted(set(gates)))
 

@@ -5,6 +5,8 @@ subtracted from their analytic maximum, never from the largest sampled value.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,6 +14,7 @@ from keras import ops
 from keras_moduli.arguments import not_negative
 from keras_moduli.arguments import positive
 from keras_moduli.configured import Configured
+from keras_moduli.typing import Tensor
 
 
 class Inhibitor(Configured):
@@ -20,9 +23,19 @@ class Inhibitor(Configured):
     Any callable that takes a tensor of distances and returns a tensor of the
     same shape can stand in its place; register it with
     `keras.saving.register_keras_serializable` to save models that use it.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable(package="mine")
+    def far(distance):
+        return keras.ops.cast(distance > 3.0, distance.dtype)
+
+    keras_moduli.ModuliRegularizer("torus", far)
+    ```
     """
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         """The penalties.
 
         Args:
@@ -52,9 +65,21 @@ class DifferenceOfGaussians(Inhibitor):
         inverted: Whether to subtract from the maximum; otherwise the penalty
             is `g` itself, and the ring is what is penalised. Defaults to
             `True`.
+
+    Example:
+
+    >>> distance, value = keras_moduli.inhibitors.DifferenceOfGaussians().peak
+    >>> round(distance, 3), round(value, 2)
+    (0.888, 81.14)
     """
 
-    def __init__(self, amplitude=100.0, wide=5.0, narrow=0.25, inverted=True):
+    def __init__(
+        self,
+        amplitude: float = 100.0,
+        wide: float = 5.0,
+        narrow: float = 0.25,
+        inverted: bool = True,
+    ) -> None:
         self.amplitude = positive("amplitude", amplitude)
         self.wide = positive("wide", wide)
         self.narrow = positive("narrow", narrow)
@@ -66,7 +91,7 @@ class DifferenceOfGaussians(Inhibitor):
             )
 
     @property
-    def peak(self):
+    def peak(self) -> tuple[float, float]:
         """Where `g` is largest, and that largest value."""
         square = math.log(self.wide / self.narrow) / (
             1 / self.narrow - 1 / self.wide
@@ -75,7 +100,7 @@ class DifferenceOfGaussians(Inhibitor):
             math.exp(-square / self.wide) - math.exp(-square / self.narrow)
         )
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         square = ops.square(distance)
         g = self.amplitude * (
             ops.exp(-square / self.wide) - ops.exp(-square / self.narrow)
@@ -83,7 +108,7 @@ class DifferenceOfGaussians(Inhibitor):
         # Rounding may take either a hair below 0.
         return ops.maximum(self.peak[1] - g if self.inverted else g, 0.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "amplitude": self.amplitude,
             "wide": self.wide,
@@ -94,17 +119,29 @@ class DifferenceOfGaussians(Inhibitor):
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
 class Diffusion(Inhibitor):
-    """The square of the distance: the further, the more penalised."""
+    """The square of the distance: the further, the more penalised.
 
-    def __call__(self, distance):
+    Example:
+
+    >>> float(keras_moduli.inhibitors.Diffusion()(np.array(3.0)))
+    9.0
+    """
+
+    def __call__(self, distance: Tensor) -> Tensor:
         return ops.square(distance)
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
 class Identity(Inhibitor):
-    """The distance itself."""
+    """The distance itself.
 
-    def __call__(self, distance):
+    Example:
+
+    >>> float(keras_moduli.inhibitors.Identity()(np.array(3.0)))
+    3.0
+    """
+
+    def __call__(self, distance: Tensor) -> Tensor:
         return distance
 
 
@@ -115,16 +152,24 @@ class Ripple(Inhibitor):
     Args:
         amplitude: The largest penalty. Defaults to `100.0`.
         frequency: Angular frequency. Defaults to `2.0`, a ring every pi.
+
+    Example:
+
+    >>> ripple = keras_moduli.inhibitors.Ripple(amplitude=10.0)
+    >>> [round(float(p), 3) for p in ripple(np.array([0.0, np.pi / 2, np.pi]))]
+    [10.0, 0.0, 10.0]
     """
 
-    def __init__(self, amplitude=100.0, frequency=2.0):
+    def __init__(
+        self, amplitude: float = 100.0, frequency: float = 2.0
+    ) -> None:
         self.amplitude = positive("amplitude", amplitude)
         self.frequency = positive("frequency", frequency)
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         return self.amplitude / 2 * (1.0 + ops.cos(self.frequency * distance))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"amplitude": self.amplitude, "frequency": self.frequency}
 
 
@@ -137,20 +182,31 @@ class Gaussian(Inhibitor):
         width: Square of the Gaussian's width. Defaults to `3.0`.
         inverted: Whether to penalise far pairs instead:
             `amplitude * (1 - exp(-d^2 / width))`. Defaults to `False`.
+
+    Example:
+
+    >>> gaussian = keras_moduli.inhibitors.Gaussian(width=1.0)
+    >>> [round(float(p), 1) for p in gaussian(np.array([0.0, 1.0, 2.0]))]
+    [100.0, 36.8, 1.8]
     """
 
-    def __init__(self, amplitude=100.0, width=3.0, inverted=False):
+    def __init__(
+        self,
+        amplitude: float = 100.0,
+        width: float = 3.0,
+        inverted: bool = False,
+    ) -> None:
         self.amplitude = positive("amplitude", amplitude)
         self.width = positive("width", width)
         self.inverted = bool(inverted)
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         exponent = -ops.square(distance) / self.width
         return self.amplitude * (
             -ops.expm1(exponent) if self.inverted else ops.exp(exponent)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "amplitude": self.amplitude,
             "width": self.width,
@@ -164,19 +220,27 @@ class Constant(Inhibitor):
 
     Args:
         value: The penalty, at least 0. Defaults to `1.0`.
+
+    Example:
+
+    >>> regularizer = keras_moduli.ModuliRegularizer(
+    ...     "torus", keras_moduli.inhibitors.Constant(2.0), factor=1.0
+    ... )
+    >>> float(regularizer(np.ones((4, 4), "float32")))
+    2.0
     """
 
-    def __init__(self, value=1.0):
+    def __init__(self, value: float = 1.0) -> None:
         self.value = not_negative("value", value)
 
-    def __call__(self, distance):
+    def __call__(self, distance: Tensor) -> Tensor:
         return ops.full_like(distance, self.value)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"value": self.value}
 
 
-_NAMED = {
+_NAMED: dict[str, Callable[[], Inhibitor]] = {
     "difference_of_gaussians": DifferenceOfGaussians,
     "diffusion": Diffusion,
     "ripple": Ripple,
@@ -188,7 +252,7 @@ _NAMED = {
 NAMES = tuple(_NAMED)
 
 
-def get(identifier):
+def get(identifier: Any) -> Callable[[Tensor], Tensor]:
     """Returns an inhibitor.
 
     Args:
@@ -225,13 +289,46 @@ def get(identifier):
     )
 
 
-def serialize(inhibitor):
-    """An inhibitor as plain data, for a config."""
+def serialize(inhibitor: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """An inhibitor as plain data, for a config.
+
+    Args:
+        inhibitor: An `Inhibitor`, or a callable that is registered with
+            Keras.
+
+    Returns:
+        A dict of strings, numbers, lists and dicts.
+
+    Example:
+
+    >>> constant = keras_moduli.inhibitors.Constant(2.0)
+    >>> keras_moduli.inhibitors.serialize(constant)["config"]
+    {'value': 2.0}
+    """
     return keras.saving.serialize_keras_object(inhibitor)
 
 
-def deserialize(config, custom_objects=None):
-    """The inhibitor that `serialize` was given."""
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> Callable[[Tensor], Tensor]:
+    """The inhibitor that `serialize` was given.
+
+    Args:
+        config: What `serialize` returned.
+        custom_objects: A dict from name to object, for inhibitors that are
+            not registered with Keras.
+
+    Returns:
+        A callable from distances to penalties.
+
+    Example:
+
+    >>> config = keras_moduli.inhibitors.serialize(
+    ...     keras_moduli.inhibitors.Ripple()
+    ... )
+    >>> keras_moduli.inhibitors.deserialize(config)
+    Ripple(amplitude=100.0, frequency=2.0)
+    """
     return keras.saving.deserialize_keras_object(
         config, custom_objects=custom_objects
     )

@@ -6,6 +6,9 @@ layers, their configuration and what is saved stay those of a plain model.
 """
 
 import contextlib
+import os
+import zipfile
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -117,7 +120,7 @@ def enforce(variable):
     variable.assign(variable.constraint(variable))
 
 
-def masks_of(model):
+def masks_of(model: keras.Model) -> dict[str, np.ndarray]:
     """The masks of a model's pruned kernels.
 
     Args:
@@ -146,7 +149,7 @@ def mask_of(variable):
     return variable.numpy() != 0
 
 
-def apply_masks(model, masks):
+def apply_masks(model: keras.Model, masks: dict[str, np.ndarray]) -> None:
     """Prunes a model by given masks, which hold in all later training.
 
     Used for lottery tickets: the masks of a pruned model, other weights.
@@ -159,7 +162,20 @@ def apply_masks(model, masks):
     Raises:
         ValueError: If a path, a shape or a type does not fit the model; the
             model is then unchanged.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> mask = np.array([[True, False], [False, True]])
+    >>> keras_moduli.apply_masks(model, {"dense/kernel": mask})
+    >>> keras_moduli.sparsity(model)
+    {'dense/kernel': 0.5}
     """
+    if not isinstance(masks, Mapping):
+        raise TypeError(
+            "`masks` must be a dict from weight path to boolean array, as "
+            f"`masks_of` returns. Received: masks of type {_type(masks)}"
+        )
     found = kernels(model)
     checked = {
         path: _check_mask(path, mask, found) for path, mask in masks.items()
@@ -169,11 +185,16 @@ def apply_masks(model, masks):
         set_mask(found[path], mask)
 
 
-def remove_masks(model):
+def remove_masks(model: keras.Model) -> None:
     """Detaches all masks: pruned weights may grow again in later training.
 
     Args:
         model: A `keras.Model`. Its weights keep their values.
+
+    Example:
+
+    >>> keras_moduli.apply_masks(model, keras_moduli.masks_of(model))
+    >>> keras_moduli.remove_masks(model)
     """
     masked = [v for v in model.trainable_variables if is_masked(v)]
     for variable in masked:
@@ -182,21 +203,32 @@ def remove_masks(model):
         retrace(model)
 
 
-def save_masks(path, masks):
+def save_masks(
+    path: str | os.PathLike[str], masks: dict[str, np.ndarray] | keras.Model
+) -> None:
     """Writes masks to one `.npz` file, whole or not at all.
 
     Args:
         path: File name, ending in `.npz`.
         masks: A dict from weight path to boolean array, or a model.
+
+    Example:
+
+    >>> keras_moduli.save_masks("masks.npz", model)
     """
     _check_npz(path)
     if isinstance(masks, keras.Model):
         masks = masks_of(masks)
+    if not isinstance(masks, Mapping):
+        raise TypeError(
+            "`masks` must be a dict from weight path to boolean array, or a "
+            f"keras.Model. Received: masks of type {_type(masks)}"
+        )
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **masks)
 
 
-def load_masks(path):
+def load_masks(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads what `save_masks` wrote.
 
     Args:
@@ -204,10 +236,26 @@ def load_masks(path):
 
     Returns:
         A dict from weight path to boolean array.
+
+    Raises:
+        ValueError: If `path` is not a file of masks.
+
+    Example:
+
+    >>> keras_moduli.save_masks("masks.npz", {"a/kernel": np.eye(2) > 0})
+    >>> keras_moduli.load_masks("masks.npz")["a/kernel"].sum()
+    np.int64(2)
     """
     _check_npz(path)
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            "`path` must be a file that `save_masks` wrote: "
+            f"{getattr(error, 'strerror', None) or 'this is another one'}. "
+            f"Received: path={str(path)!r}"
+        ) from error
 
 
 def _check_mask(path, mask, found):
@@ -223,6 +271,10 @@ def _check_mask(path, mask, found):
             f"Received: shape {mask.shape}, dtype {mask.dtype}"
         )
     return mask
+
+
+def _type(value):
+    return f"{type(value).__module__}.{type(value).__name__}"
 
 
 def _check_npz(path):

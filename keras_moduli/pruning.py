@@ -1,6 +1,9 @@
 """`MagnitudePruning`: the callback that prunes while a model trains."""
 
 import warnings
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,6 +12,7 @@ from keras_moduli import clock
 from keras_moduli.averages import inner_optimizer
 from keras_moduli.groups import PruningGroup
 from keras_moduli.groups import check_groups
+from keras_moduli.patterns import Pattern
 from keras_moduli.pruner import BAKES_MASKS
 from keras_moduli.pruner import Pruner
 
@@ -65,15 +69,17 @@ class MagnitudePruning(keras.callbacks.Callback):
     Example:
 
     ```python
-    schedule = tfmot.sparsity.keras.PolynomialDecay(
-        0.0, 0.9, begin_step=0, end_step=2000, frequency=100)
-    model.fit(x, y, callbacks=[keras_moduli.MagnitudePruning(schedule)])
+    pruning = keras_moduli.MagnitudePruning(
+        tfmot.sparsity.keras.PolynomialDecay(0.0, 0.9, 0, end_step=10)
+    )
+    model.fit(x, y, epochs=5, callbacks=[pruning])
     ```
 
     In a loop of your own:
 
     ```python
-    pruning = keras_moduli.MagnitudePruning(schedule)
+    keras_moduli.remove_masks(model)
+    pruning = keras_moduli.MagnitudePruning(schedule, initial_step=0)
     pruning.set_model(model)
     for x, y in batches:
         model.train_on_batch(x, y)
@@ -86,22 +92,22 @@ class MagnitudePruning(keras.callbacks.Callback):
 
     def __init__(
         self,
-        schedule=None,
-        weights="recurrent",
+        schedule: Any = None,
+        weights: str | Callable[[str, keras.Variable], bool] = "recurrent",
         *,
-        ranking="global",
-        pattern=None,
-        block_size=None,
-        gates=None,
-        score="mean",
-        by_penalty=False,
-        final_sparsity=None,
-        begin=0.1,
-        end=0.7,
-        groups=None,
-        initial_step=None,
-        allow_partial=False,
-    ):
+        ranking: str = "global",
+        pattern: Pattern | None = None,
+        block_size: tuple[int, int] | None = None,
+        gates: Sequence[int] | None = None,
+        score: str = "mean",
+        by_penalty: bool = False,
+        final_sparsity: float | None = None,
+        begin: float = 0.1,
+        end: float = 0.7,
+        groups: Sequence[PruningGroup] | None = None,
+        initial_step: int | None = None,
+        allow_partial: bool = False,
+    ) -> None:
         super().__init__()
         if groups is None:
             groups = [
@@ -128,15 +134,16 @@ class MagnitudePruning(keras.callbacks.Callback):
         self.groups = check_groups(groups)
         self.initial_step = _check_step(initial_step)
         self.allow_partial = allow_partial
-        self._pruner = None
+        self._pruner: Any = None
+        self._wait = 0
         self._training = False
 
     @property
-    def sparsity(self):
+    def sparsity(self) -> float:
         """The fraction of the chosen weights that is pruned now."""
         return self._pruner.sparsity if self._pruner else 0.0
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         if not isinstance(model, keras.Model):
             raise TypeError(
                 "MagnitudePruning prunes Keras 3 models. For tf_keras use "
@@ -147,7 +154,7 @@ class MagnitudePruning(keras.callbacks.Callback):
         super().set_model(model)
         self._training = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._training:
             raise ValueError(
                 "A MagnitudePruning must be listed once in `callbacks`. "
@@ -162,14 +169,18 @@ class MagnitudePruning(keras.callbacks.Callback):
         self._training = True
         self._begun = False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         # Not in on_train_begin: callbacks that restore a backup do so there,
         # and may stand after this one.
         if not self._begun:
             self._begin_fit(epoch)
             self._begun = True
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if BAKES_MASKS and self.sparsity:
             self._sync().enforce()
         self._wait -= max(1, self._pruner.model.steps_per_execution)
@@ -177,10 +188,12 @@ class MagnitudePruning(keras.callbacks.Callback):
             self._wait = self._sync().advance(self._iterations() + self._offset)
         self._log(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self._log(logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._pruner.advance(self._iterations() + self._offset)
         # An optimizer with moving averages has just written them over the
         # weights.
@@ -198,7 +211,7 @@ class MagnitudePruning(keras.callbacks.Callback):
                     stacklevel=2,
                 )
 
-    def step(self):
+    def step(self) -> None:
         """Prunes if it is time to, in a loop without `fit`.
 
         Call it after every optimizer step (after every `train_on_batch`), and

@@ -1,8 +1,10 @@
 """`ModuliRegularizer`: weight penalties that follow a geometry."""
 
 import random
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_moduli import embeddings
@@ -18,6 +20,7 @@ from keras_moduli.penalties import checked
 from keras_moduli.penalties import held
 from keras_moduli.penalties import pairwise_array
 from keras_moduli.registration import register_with_tf_keras
+from keras_moduli.typing import Tensor
 
 _STRENGTH = {1: ops.abs, 2: ops.square}
 
@@ -111,20 +114,20 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
 
     def __init__(
         self,
-        space="torus",
-        inhibitor="difference_of_gaussians",
-        factor=0.1,
-        power=1,
-        seed=None,
+        space: Any = "torus",
+        inhibitor: Any = "difference_of_gaussians",
+        factor: float = 0.1,
+        power: int = 1,
+        seed: int | None = None,
         *,
-        scale=1.0,
-        points="uniform",
-        target_points=None,
-        gates=None,
-        control=None,
-        trainable=False,
-        dispersion=0.0,
-    ):
+        scale: float = 1.0,
+        points: Any = "uniform",
+        target_points: Any = None,
+        gates: Any = None,
+        control: str | None = None,
+        trainable: bool = False,
+        dispersion: float = 0.0,
+    ) -> None:
         del trainable  # decides the class
         self.space = spaces.get(space)
         self.inhibitor = inhibitors.get(inhibitor)
@@ -142,10 +145,10 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
         )
         self.gates = gate_list(gates)
         self.dispersion = self._dispersion(dispersion)
-        self._penalties = {}
+        self._penalties: dict[tuple, Any] = {}
         register_with_tf_keras(ModuliRegularizer, "keras_moduli")
 
-    def embedding(self, units):
+    def embedding(self, units: int) -> np.ndarray:
         """The points of `units` neurons.
 
         Args:
@@ -157,7 +160,7 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
         units = positive_integer("units", units)
         return self._points.draw(self.space, units, self.seed)
 
-    def target_embedding(self, units):
+    def target_embedding(self, units: int) -> np.ndarray:
         """The points of `units` neurons as targets of connections.
 
         Args:
@@ -173,7 +176,9 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
         # Another stream of random numbers than the sources'.
         return self._target_points.draw(self.space, units, [self.seed, 2])
 
-    def penalty(self, units, target_units=None, gate=0):
+    def penalty(
+        self, units: int, target_units: int | None = None, gate: int = 0
+    ) -> Tensor:
         """The penalties of the connections of `units` neurons.
 
         Computed once for every number of units, and shared by all layers of
@@ -190,11 +195,16 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
         """
         if target_units is None:
             target_units = units
+        if self.gates and not 0 <= gate < len(self.gates):
+            raise ValueError(
+                f"`gate` must be below {len(self.gates)}, the number of "
+                f"`gates`. Received: gate={gate!r}"
+            )
         inhibitor, factor = self.gates[gate] if self.gates else (None, 1.0)
         matrix = self._matrix(units, target_units, inhibitor)
         return matrix if factor == 1.0 else matrix * factor
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         """The penalty of a kernel.
 
         Args:
@@ -225,7 +235,7 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
             total += factor * ops.mean(strength[:, gate, :] * matrix)
         return self.factor / gates * total
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         target_points = self._target_points
         return {
             "space": spaces.serialize(self.space),

@@ -25,6 +25,11 @@ def kernels(model):
     Raises:
         ValueError: If the model has no weights yet.
     """
+    if not hasattr(model, "trainable_variables"):
+        raise TypeError(
+            "`model` must be a built `keras.Model`. Received: "
+            f"model={model!r} (of type {type(model).__name__})"
+        )
     if not model.built or not model.weights:
         raise ValueError(
             "`model` must be built, so that its weights exist. Call it on a "
@@ -139,5 +144,11 @@ def _rule(weights):
         )
     if weights in _RULES:
         return _RULES[weights]
-    pattern = re.compile(weights)
+    try:
+        pattern = re.compile(weights)
+    except re.error as error:
+        raise ValueError(
+            "`weights` must be 'recurrent', 'kernels' or a regular expression, "
+            f"which this is not: {error}. Received: weights={weights!r}"
+        ) from error
     return lambda path, variable: pattern.search(path) is not None

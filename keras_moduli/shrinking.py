@@ -1,11 +1,12 @@
 """Units that nothing reads, and the smaller model without them."""
 
 import keras
+import numpy as np
 
 from keras_moduli.reachability import survivors
 
 
-def dead_units(model):
+def dead_units(model: keras.Model) -> dict[str, np.ndarray]:
     """Finds hidden units that cannot influence the model's outputs.
 
     A unit is dead if no path of nonzero weights leads from it to an output:
@@ -42,7 +43,7 @@ def dead_units(model):
     return _dead(_check(model), "")
 
 
-def shrink(model):
+def shrink(model: keras.Model) -> keras.Model:
     """Removes dead units: a smaller model that computes the same.
 
     Masks only zero weights; this takes whole units out of the matrices, as

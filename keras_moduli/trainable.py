@@ -2,8 +2,10 @@
 
 import copy
 import weakref
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_moduli import spaces
@@ -11,6 +13,7 @@ from keras_moduli.arguments import not_negative
 from keras_moduli.gates import Gate
 from keras_moduli.regularizers import ModuliRegularizer
 from keras_moduli.selection import EMBEDDING_NAME
+from keras_moduli.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -44,7 +47,9 @@ class TrainableModuliRegularizer(ModuliRegularizer, keras.Layer):
     def __new__(cls, *args, **kwargs):
         return keras.Layer.__new__(cls, *args, **kwargs)
 
-    def __init__(self, *args, trainable=True, **kwargs):
+    def __init__(
+        self, *args: Any, trainable: bool = True, **kwargs: Any
+    ) -> None:
         if trainable is not True:
             raise ValueError(
                 "`trainable` must be True for a TrainableModuliRegularizer. "
@@ -58,17 +63,17 @@ class TrainableModuliRegularizer(ModuliRegularizer, keras.Layer):
                     f"`{name}` cannot be combined with `trainable=True`. "
                     f"Received: {name}={kwargs[name]!r}"
                 )
-        self._embedding = None
+        self._embedding: Any = None
         # A weak reference: a tracked one would make the kernel this layer's.
         self._kernel = lambda: None
 
-    def embedding(self, units):
+    def embedding(self, units: int) -> np.ndarray:
         """The present points of `units` neurons, as a NumPy array."""
         if self._embedding is None:
             return super().embedding(units)
         return ops.convert_to_numpy(self.variable(units))
 
-    def variable(self, units):
+    def variable(self, units: int) -> keras.Variable:
         """The variable that holds the points; it is made when first needed.
 
         Args:
@@ -103,7 +108,7 @@ class TrainableModuliRegularizer(ModuliRegularizer, keras.Layer):
             )
         return self._embedding
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         self._claim(x)
         value = super().__call__(x)
         if not self.dispersion:
@@ -111,22 +116,22 @@ class TrainableModuliRegularizer(ModuliRegularizer, keras.Layer):
         crowding = self._crowding(tuple(x.shape)[0])
         return value + ops.cast(self.dispersion * crowding, value.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "trainable": True,
             "dispersion": self.dispersion,
         }
 
-    def get_build_config(self):
+    def get_build_config(self) -> dict[str, Any] | None:
         if self._embedding is None:
             return None
         return {"units": self._embedding.shape[0]}
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: dict[str, Any]) -> None:
         self.variable(config["units"])
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         # Weights may be loaded before a loss was ever computed.
         if self._embedding is None and "0" in store:
             self.variable(len(store["0"]))
@@ -188,13 +193,19 @@ class OnSpace(keras.constraints.Constraint):
 
     Args:
         space: A `ModuliSpace` or a serialized one.
+
+    Example:
+
+    >>> on_torus = keras_moduli.trainable.OnSpace("torus")
+    >>> np.asarray(on_torus([[12.0, -1.0]])).tolist()
+    [[2.0, 9.0]]
     """
 
-    def __init__(self, space):
+    def __init__(self, space: Any) -> None:
         self.space = spaces.get(space)
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         return self.space.project(ops.convert_to_tensor(x))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"space": spaces.serialize(self.space)}

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Inspection:
     metadata: dict | None
     warnings: list
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The inspection as plain dicts, lists, strings and numbers."""
         return dataclasses.asdict(self)
 
@@ -81,7 +82,7 @@ class Inspection:
         return "\n".join(lines if self.warnings else [*lines, "no warnings"])
 
 
-def inspect(path):
+def inspect(path: str | os.PathLike[str]) -> Inspection:
     """Reads a .tflite file, ours or not, without running it.
 
     Args:
@@ -96,6 +97,7 @@ def inspect(path):
     Example:
 
     ```python
+    keras_moduli.export_tflite(model, "model.tflite")
     print(keras_moduli.export.inspect("model.tflite"))
     ```
     """

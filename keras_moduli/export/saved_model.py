@@ -2,6 +2,8 @@
 
 import collections
 import gzip
+import os
+from typing import Any
 
 import keras
 
@@ -27,8 +29,13 @@ _BATCH_SIZE = 2  # of the inputs compared; the SavedModel takes any
 
 
 def export_saved_model(
-    model, path, layout="auto", *, inputs=None, tolerance=None
-):
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    layout: str = "auto",
+    *,
+    inputs: Any = None,
+    tolerance: float | None = None,
+) -> ExportReport:
     """Writes a Keras model as a SavedModel for inference.
 
     It holds the variables that inference uses and nothing else: no optimizer,

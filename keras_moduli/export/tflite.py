@@ -1,6 +1,9 @@
 """`export_tflite`: a Keras model becomes a verified .tflite file."""
 
 import os
+from typing import Any
+
+import keras
 
 from keras_moduli.export import candidates
 from keras_moduli.export.candidates import Sample
@@ -29,18 +32,18 @@ from keras_moduli.report import ExportReport
 
 
 def export_tflite(
-    model,
-    path,
-    quantization=None,
-    layout="auto",
-    batch_size=1,
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    quantization: str | None = None,
+    layout: str = "auto",
+    batch_size: int = 1,
     *,
-    optimize_for="size",
-    streaming=False,
-    sequence_length=None,
-    inputs=None,
-    tolerance=None,
-):
+    optimize_for: str = "size",
+    streaming: bool = False,
+    sequence_length: int | None = None,
+    inputs: Any = None,
+    tolerance: float | None = None,
+) -> ExportReport:
     """Writes a Keras model as a .tflite file for the stock LiteRT runtime.
 
     The file uses built-in operators only, and takes its name only after the

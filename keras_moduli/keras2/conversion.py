@@ -1,5 +1,7 @@
 """From a tf_keras model to the same model in Keras 3."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -12,7 +14,7 @@ from keras_moduli.keras2.graphs import connect
 _TOLERANCE = {"float32": 1e-4, "float16": 3e-2}
 
 
-def to_keras3(model):
+def to_keras3(model: Any) -> keras.Model:
     """Makes the Keras 3 twin of a tf_keras model, weights and all.
 
     The twin can take what Keras 3 models can: `export_tflite`,
@@ -38,9 +40,11 @@ def to_keras3(model):
     Example:
 
     ```python
-    stripped = tfmot.sparsity.keras.strip_pruning(pruned)
-    twin = keras_moduli.keras2.to_keras3(stripped)
-    keras_moduli.export_tflite(twin, "model.tflite")
+    model = tf_keras.Sequential(
+        [tf_keras.Input((20, 8)), tf_keras.layers.LSTM(64)]
+    )
+    twin = keras_moduli.keras2.to_keras3(model)
+    keras_moduli.export_saved_model(twin, "saved_model")
     ```
     """
     import tf_keras

@@ -1,9 +1,10 @@
 """TF-MOT's `prune_low_magnitude`, on recurrent kernels only."""
 
 import functools
+from typing import Any
 
 
-def prune_recurrent(to_prune, **params):
+def prune_recurrent(to_prune: Any, **params: Any) -> Any:
     """Wraps tf_keras layers so that TF-MOT prunes their recurrent kernels.
 
     `tfmot.sparsity.keras.prune_low_magnitude` prunes the input kernel of an
@@ -34,13 +35,16 @@ def prune_recurrent(to_prune, **params):
 
     ```python
     model = tf_keras.Sequential([
-        tf_keras.layers.LSTM(512, recurrent_regularizer=ModuliRegularizer(),
-                             input_shape=(None, 8)),
+        tf_keras.Input((20, 8)),
+        tf_keras.layers.LSTM(
+            64, recurrent_regularizer=keras_moduli.ModuliRegularizer()
+        ),
         tf_keras.layers.Dense(1),
     ])
     pruned = keras_moduli.keras2.prune_recurrent(
         model, pruning_schedule=schedule)
     pruned.compile("adam", "mse")
+    x, y = np.ones((32, 20, 8)), np.ones((32, 1))
     pruned.fit(x, y, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
     stripped = tfmot.sparsity.keras.strip_pruning(pruned)
     ```

@@ -1,17 +1,32 @@
 """Which connections live, seen on the moduli space."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from keras_moduli.plotting import style
 from keras_moduli.plotting.spaces import is_square
 from keras_moduli.plotting.spaces import penalty_at
 from keras_moduli.plotting.spaces import projection
+from keras_moduli.regularizers import ModuliRegularizer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SHADES = "Oranges"
 
 
-def plot_connections(kernel, regularizer, neuron, ax=None):
+def plot_connections(
+    kernel: npt.ArrayLike,
+    regularizer: ModuliRegularizer,
+    neuron: int,
+    ax: Axes | None = None,
+) -> Axes:
     """Draws where one neuron's surviving connections lead on its space.
 
     Grey dots are all neurons, the star is the one chosen, and each blue dot
@@ -46,15 +61,16 @@ def plot_connections(kernel, regularizer, neuron, ax=None):
     alive = np.flatnonzero(strength)
     if is_square(regularizer.space):
         _shade_square(ax, regularizer, points[neuron])
-    ax.scatter(*shown.T, s=3, color=style.GREY, linewidths=0)
-    ax.scatter(
+    draw: Any = ax.scatter  # takes two or three coordinates
+    draw(*shown.T, s=3, color=style.GREY, linewidths=0)
+    draw(
         *shown[alive].T,
         s=6 + 30 * strength[alive] / strength.max(initial=1e-12),
         color=style.BLUE,
         edgecolors="white",
         linewidths=0.4,
     )
-    ax.scatter(
+    draw(
         *shown[neuron : neuron + 1].T,
         marker="*",
         s=130,
@@ -69,7 +85,12 @@ def plot_connections(kernel, regularizer, neuron, ax=None):
     return ax
 
 
-def plot_survival(kernel, regularizer, bins=40, ax=None):
+def plot_survival(
+    kernel: npt.ArrayLike,
+    regularizer: ModuliRegularizer,
+    bins: int = 40,
+    ax: Axes | None = None,
+) -> Axes:
     """Draws which share of the connections lives, against their length.
 
     The background shows the penalty, as in `plot_connections`: white is free.

@@ -1,14 +1,26 @@
 """What happened during trainings, epoch by epoch."""
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from keras_moduli.plotting import style
 from keras_moduli.schedules import plan
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def plot_curves(curves, metric, label=None, ax=None):
+
+def plot_curves(
+    curves: dict[str, list[dict[str, Any]]],
+    metric: str,
+    label: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draws a metric of several trainings against the epoch.
 
     Args:
@@ -46,7 +58,12 @@ def plot_curves(curves, metric, label=None, ax=None):
     return ax
 
 
-def plot_sparsity(curve, schedule=None, steps_per_epoch=1, ax=None):
+def plot_sparsity(
+    curve: list[dict[str, Any]],
+    schedule: Any = None,
+    steps_per_epoch: int = 1,
+    ax: Axes | None = None,
+) -> Axes:
     """Draws the sparsity at the end of each epoch, over what was planned.
 
     Args:

@@ -1,13 +1,29 @@
 """Where neurons sit, and what that makes their connections cost."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from keras_moduli import curves
 from keras_moduli.plotting import style
+from keras_moduli.regularizers import ModuliRegularizer
+from keras_moduli.spaces.base import ModuliSpace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def plot_embedding(regularizer, units, values=None, ax=None):
+def plot_embedding(
+    regularizer: ModuliRegularizer,
+    units: int,
+    values: npt.ArrayLike | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draws the points of neurons on their space.
 
     On the flat torus and the Klein bottle, arrows on the edges show which of
@@ -30,11 +46,12 @@ def plot_embedding(regularizer, units, values=None, ax=None):
     >>> regularizer = keras_moduli.ModuliRegularizer("klein_bottle", seed=0)
     >>> ax = keras_moduli.plotting.plot_embedding(regularizer, 256)
     """
-    space = regularizer.space
+    space: Any = regularizer.space
     points = regularizer.embedding(units)
     ax = style.axes(ax, projection(space))
     shown = points if ax.name == "3d" else points[:, :2]
-    dots = ax.scatter(
+    draw: Any = ax.scatter  # takes two or three coordinates
+    dots = draw(
         *shown.T,
         c=np.arange(units) if values is None else values,
         s=14,
@@ -59,7 +76,9 @@ def plot_embedding(regularizer, units, values=None, ax=None):
     return ax
 
 
-def plot_inhibitor(regularizer, ax=None):
+def plot_inhibitor(
+    regularizer: ModuliRegularizer, ax: Axes | None = None
+) -> Axes:
     """Draws the penalty of a connection against its length.
 
     Args:
@@ -88,7 +107,9 @@ def plot_inhibitor(regularizer, ax=None):
     return ax
 
 
-def plot_penalty(regularizer, units, ax=None):
+def plot_penalty(
+    regularizer: ModuliRegularizer, units: int, ax: Axes | None = None
+) -> Axes:
     """Draws the penalties of all connections, neighbours beside each other.
 
     Args:
@@ -113,7 +134,11 @@ def plot_penalty(regularizer, units, ax=None):
     return ax
 
 
-def plot_kernel(kernel, regularizer, ax=None):
+def plot_kernel(
+    kernel: npt.ArrayLike,
+    regularizer: ModuliRegularizer,
+    ax: Axes | None = None,
+) -> Axes:
     """Draws which weights of a kernel live, neighbours beside each other.
 
     Args:
@@ -150,8 +175,20 @@ def plot_kernel(kernel, regularizer, ax=None):
     return ax
 
 
-def projection(space):
-    """The matplotlib projection that a space is drawn in: "3d" or `None`."""
+def projection(space: ModuliSpace) -> str | None:
+    """The matplotlib projection that a space is drawn in.
+
+    Args:
+        space: A `ModuliSpace`.
+
+    Returns:
+        `"3d"` for spaces of three coordinates, else `None`.
+
+    Example:
+
+    >>> keras_moduli.plotting.projection(keras_moduli.spaces.Sphere())
+    '3d'
+    """
     return "3d" if space.ambient_dim == 3 else None
 
 

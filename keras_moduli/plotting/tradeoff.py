@@ -1,13 +1,24 @@
 """Quality against sparsity."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_moduli.plotting import style
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def plot_tradeoff(results, label="error", ax=None):
+
+def plot_tradeoff(
+    results: dict[str, dict[float, Sequence[float]]],
+    label: str = "error",
+    ax: Axes | None = None,
+) -> Axes:
     """Draws the error of several methods against the sparsity.
 
     Lines join the means; dots are single runs; bars are standard deviations.

@@ -1,6 +1,7 @@
 """Moduli spaces: where neurons are placed."""
 
 import re
+from typing import Any
 
 import keras
 
@@ -33,7 +34,7 @@ _NUMBERED = {
 NAMES = (*_NAMED, *(f"{name}<n>" for name in _NUMBERED))
 
 
-def get(identifier):
+def get(identifier: Any) -> ModuliSpace:
     """Returns a space.
 
     Args:
@@ -64,13 +65,45 @@ def get(identifier):
     )
 
 
-def serialize(space):
-    """A space as plain data, for a config."""
+def serialize(space: ModuliSpace) -> dict[str, Any]:
+    """A space as plain data, for a config.
+
+    Args:
+        space: A `ModuliSpace`.
+
+    Returns:
+        A dict of strings, numbers, lists and dicts.
+
+    Example:
+
+    >>> keras_moduli.spaces.serialize(keras_moduli.spaces.Torus())["config"]
+    {'dim': 2, 'period': 10.0}
+    """
     return keras.saving.serialize_keras_object(space)
 
 
-def deserialize(config, custom_objects=None):
-    """The space that `serialize` was given."""
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> ModuliSpace:
+    """The space that `serialize` was given.
+
+    Args:
+        config: What `serialize` returned.
+        custom_objects: A dict from name to class, for spaces that are not
+            registered with Keras.
+
+    Returns:
+        A `ModuliSpace`.
+
+    Raises:
+        TypeError: If `config` is of something else.
+
+    Example:
+
+    >>> config = keras_moduli.spaces.serialize(keras_moduli.spaces.Torus(6))
+    >>> keras_moduli.spaces.deserialize(config)
+    Torus(dim=6, period=10.0)
+    """
     space = keras.saving.deserialize_keras_object(
         config, custom_objects=custom_objects
     )

@@ -1,6 +1,7 @@
 """What every moduli space has."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ from keras import ops
 
 from keras_moduli.arguments import positive_integer
 from keras_moduli.configured import Configured
+from keras_moduli.typing import Tensor
 
 
 class ModuliSpace(Configured):
@@ -42,7 +44,13 @@ class ModuliSpace(Configured):
             case.
     """
 
-    def __init__(self, dim, ambient_dim, diameter=math.inf, name=None):
+    def __init__(
+        self,
+        dim: int,
+        ambient_dim: int,
+        diameter: float = math.inf,
+        name: str | None = None,
+    ) -> None:
         self.dim = positive_integer("dim", dim)
         self.ambient_dim = positive_integer("ambient_dim", ambient_dim)
         self.diameter = float(diameter)
@@ -50,7 +58,7 @@ class ModuliSpace(Configured):
         has_cube = type(self).from_cube is not ModuliSpace.from_cube
         self.cube_dim = self.dim if has_cube else None
 
-    def draw(self, n, generator):
+    def draw(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Draws points from the space's volume, uniformly.
 
         Args:
@@ -62,7 +70,7 @@ class ModuliSpace(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__}.draw")
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         """Distances of all pairs, with `keras.ops`.
 
         Args:
@@ -74,7 +82,7 @@ class ModuliSpace(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__}.pairwise")
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         """The nearest points of the space, or the standard representatives.
 
         Args:
@@ -85,7 +93,7 @@ class ModuliSpace(Configured):
         """
         return ops.convert_to_tensor(x)
 
-    def nearest(self, x, y):
+    def nearest(self, x: Tensor, y: Tensor) -> Tensor:
         """The representatives of points `y` that lie nearest to points `x`.
 
         Spaces that are glued from a plane name a point in many ways; this is
@@ -100,7 +108,7 @@ class ModuliSpace(Configured):
         """
         return y
 
-    def excess(self, x):
+    def excess(self, x: np.ndarray) -> np.ndarray:
         """How far points lie off the space, as `belongs` measures it.
 
         Args:
@@ -112,7 +120,7 @@ class ModuliSpace(Configured):
         projected = ops.convert_to_numpy(self.project(x))
         return np.max(np.abs(projected - x), axis=-1)
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         """Spreads evenly spread points of a cube over the space.
 
         Args:
@@ -123,7 +131,7 @@ class ModuliSpace(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__}.from_cube")
 
-    def to_cube(self, x):
+    def to_cube(self, x: np.ndarray) -> np.ndarray | None:
         """Coordinates in which a Hilbert curve through a cube is local.
 
         Args:
@@ -135,7 +143,7 @@ class ModuliSpace(Configured):
         """
         return None
 
-    def random_uniform(self, n, seed):
+    def random_uniform(self, n: int, seed: int | Sequence[int]) -> np.ndarray:
         """Draws points, distributed uniformly in the space's volume.
 
         The same seed gives the same points on every backend.
@@ -151,7 +159,7 @@ class ModuliSpace(Configured):
         points = self.draw(n, np.random.default_rng(seed))
         return np.asarray(points, "float32")
 
-    def distance(self, x, y=None):
+    def distance(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Distances of all pairs of points.
 
         Differentiable, with finite gradients everywhere; exactly 0 for equal
@@ -177,7 +185,7 @@ class ModuliSpace(Configured):
         y = x if y is None else self._points("y", y)
         return self.pairwise(x, y)
 
-    def belongs(self, x, atol=1e-5):
+    def belongs(self, x: Tensor, atol: float = 1e-5) -> np.ndarray:
         """Whether points lie on the space, in the standard representation.
 
         Args:

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from keras_moduli.spaces.arrays import square_norm
 from keras_moduli.spaces.arrays import uniform_cube
 from keras_moduli.spaces.arrays import wrapped
 from keras_moduli.spaces.base import ModuliSpace
+from keras_moduli.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -37,7 +39,7 @@ class Torus(ModuliSpace):
     2.0
     """
 
-    def __init__(self, dim=2, period=10.0):
+    def __init__(self, dim: int = 2, period: float = 10.0) -> None:
         dim = positive_integer("dim", dim)
         self.period = positive("period", period)
         super().__init__(
@@ -47,10 +49,10 @@ class Torus(ModuliSpace):
             name="torus" if dim == 2 else f"torus{dim}",
         )
 
-    def draw(self, n, generator):
+    def draw(self, n: int, generator: np.random.Generator) -> np.ndarray:
         return self.from_cube(uniform_cube(n, self.dim, generator))
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         return safe_sqrt(
             square_norm(
                 wrapped(differences(x, y, axis), self.period)
@@ -58,22 +60,22 @@ class Torus(ModuliSpace):
             )
         )
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         return into_period(ops.convert_to_tensor(x), self.period)
 
-    def excess(self, x):
+    def excess(self, x: np.ndarray) -> np.ndarray:
         return outside(x, self.period)
 
-    def nearest(self, x, y):
+    def nearest(self, x: Tensor, y: Tensor) -> Tensor:
         return x + wrapped(y - x, self.period)
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         return u * self.period
 
-    def to_cube(self, x):
+    def to_cube(self, x: np.ndarray) -> np.ndarray | None:
         return x / self.period
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"dim": self.dim, "period": self.period}
 
 
@@ -90,9 +92,17 @@ class Euclidean(ModuliSpace):
             the box `[0, scale]^dim`. Defaults to `"normal"`.
         scale: Standard deviation of the normal distribution, or side of the
             box. Defaults to `10.0`.
+
+    Example:
+
+    >>> space = keras_moduli.spaces.Euclidean(2, sampling="box")
+    >>> float(space.distance([[0.0, 0.0]], [[3.0, 4.0]])[0, 0])
+    5.0
     """
 
-    def __init__(self, dim=3, sampling="normal", scale=10.0):
+    def __init__(
+        self, dim: int = 3, sampling: str = "normal", scale: float = 10.0
+    ) -> None:
         dim = positive_integer("dim", dim)
         self.scale = positive("scale", scale)
         if sampling not in ("normal", "box"):
@@ -109,27 +119,27 @@ class Euclidean(ModuliSpace):
             name=f"{'box' if self._boxed else 'euclidean'}{dim}",
         )
 
-    def draw(self, n, generator):
+    def draw(self, n: int, generator: np.random.Generator) -> np.ndarray:
         if self._boxed:
             return self.from_cube(uniform_cube(n, self.dim, generator))
         return generator.standard_normal((n, self.dim)) * self.scale
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         return safe_sqrt(
             square_norm(differences(x, y, axis) for axis in range(self.dim))
         )
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         return ops.clip(x, 0.0, self.scale) if self._boxed else x
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         return u * self.scale if self._boxed else normal_of(u) * self.scale
 
-    def to_cube(self, x):
+    def to_cube(self, x: np.ndarray) -> np.ndarray | None:
         return x / self.scale if self._boxed else None
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "dim": self.dim,
             "sampling": self.sampling,

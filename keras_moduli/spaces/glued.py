@@ -1,6 +1,7 @@
 """Flat surfaces: a piece of the plane whose edges are glued."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from keras_moduli.spaces.arrays import square_norm
 from keras_moduli.spaces.arrays import uniform_cube
 from keras_moduli.spaces.arrays import wrapped
 from keras_moduli.spaces.base import ModuliSpace
+from keras_moduli.typing import Tensor
 
 
 class GluedSurface(ModuliSpace):
@@ -29,12 +31,12 @@ class GluedSurface(ModuliSpace):
         diameter: The largest distance of two points.
     """
 
-    def __init__(self, periods, images, diameter):
+    def __init__(self, periods, images, diameter: float) -> None:
         self._periods = periods
         self._images = images
         super().__init__(2, 2, diameter)
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         nearest = None
         for shift_x, shift_y, sign in self._images:
             square = square_norm(
@@ -48,7 +50,7 @@ class GluedSurface(ModuliSpace):
             )
         return safe_sqrt(nearest)
 
-    def nearest(self, x, y):
+    def nearest(self, x: Tensor, y: Tensor) -> Tensor:
         steps = ops.stack(
             [
                 ops.stack(
@@ -69,7 +71,7 @@ class GluedSurface(ModuliSpace):
             step = ops.where(best[:, None], steps[image], step)
         return x - step
 
-    def draw(self, n, generator):
+    def draw(self, n: int, generator: np.random.Generator) -> np.ndarray:
         return self.from_cube(uniform_cube(n, 2, generator))
 
     def _shortest(self, dx, dy):
@@ -97,7 +99,7 @@ class KleinBottle(GluedSurface):
     2.0
     """
 
-    def __init__(self, period=10.0):
+    def __init__(self, period: float = 10.0) -> None:
         self.period = positive("period", period)
         # Two crossings of the first axis leave the second as it was.
         super().__init__(
@@ -108,23 +110,23 @@ class KleinBottle(GluedSurface):
             self.period / math.sqrt(2),
         )
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         flip = 1.0 - 2.0 * ops.mod(ops.floor(x[:, 0] / self.period), 2.0)
         return into_period(
             ops.stack([x[:, 0], flip * x[:, 1]], axis=-1), self.period
         )
 
-    def excess(self, x):
+    def excess(self, x: np.ndarray) -> np.ndarray:
         return outside(x, self.period)
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         return u * self.period
 
-    def to_cube(self, x):
+    def to_cube(self, x: np.ndarray) -> np.ndarray | None:
         return x / self.period
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"period": self.period}
 
 
@@ -139,9 +141,15 @@ class MoebiusStrip(GluedSurface):
         period: Length around the strip. Defaults to `10.0`.
         width: Distance of the two points of the edge that face each other.
             Defaults to `10.0`.
+
+    Example:
+
+    >>> strip = keras_moduli.spaces.MoebiusStrip()
+    >>> float(strip.distance([[0.0, 1.0]], [[9.0, 9.0]])[0, 0])
+    1.0
     """
 
-    def __init__(self, period=10.0, width=10.0):
+    def __init__(self, period: float = 10.0, width: float = 10.0) -> None:
         self.period = positive("period", period)
         self.width = positive("width", width)
         longer = max(self.period, self.width)
@@ -154,7 +162,7 @@ class MoebiusStrip(GluedSurface):
             (self.period**2 + self.width**2) / (2 * longer),
         )
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         odd = ops.mod(ops.floor(x[:, 0] / self.period), 2.0)
         across = ops.where(odd > 0, self.width - x[:, 1], x[:, 1])
@@ -166,18 +174,18 @@ class MoebiusStrip(GluedSurface):
             axis=-1,
         )
 
-    def excess(self, x):
+    def excess(self, x: np.ndarray) -> np.ndarray:
         return np.maximum(
             outside(x[:, :1], self.period), outside(x[:, 1:], self.width)
         )
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         return u * [self.period, self.width]
 
-    def to_cube(self, x):
+    def to_cube(self, x: np.ndarray) -> np.ndarray | None:
         return x / [self.period, self.width]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"period": self.period, "width": self.width}
 
 
@@ -192,9 +200,15 @@ class HexagonalTorus(GluedSurface):
 
     Args:
         period: Length of the shortest way around. Defaults to `10.0`.
+
+    Example:
+
+    >>> torus = keras_moduli.spaces.HexagonalTorus()
+    >>> float(torus.distance([[0.0, 0.0]], [[9.0, 0.0]])[0, 0])
+    1.0
     """
 
-    def __init__(self, period=10.0):
+    def __init__(self, period: float = 10.0) -> None:
         self.period = positive("period", period)
         height = math.sqrt(3) / 2 * self.period
         # A hexagonal lattice is a rectangular one and its centres.
@@ -205,7 +219,7 @@ class HexagonalTorus(GluedSurface):
         )
         self._basis = np.array([[self.period, 0], [self.period / 2, height]])
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         x = ops.convert_to_tensor(x)
         second = x[:, 1] / self._basis[1, 1]
         first = x[:, 0] / self.period - second / 2
@@ -218,14 +232,14 @@ class HexagonalTorus(GluedSurface):
             axis=-1,
         )
 
-    def excess(self, x):
+    def excess(self, x: np.ndarray) -> np.ndarray:
         return outside(self.to_cube(x), 1.0) * self.period
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         return u @ self._basis
 
-    def to_cube(self, x):
+    def to_cube(self, x: np.ndarray) -> np.ndarray | None:
         return x @ np.linalg.inv(self._basis)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"period": self.period}

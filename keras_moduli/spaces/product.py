@@ -1,6 +1,8 @@
 """Products of spaces."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ from keras import ops
 from keras_moduli.arguments import positive
 from keras_moduli.spaces.arrays import safe_sqrt
 from keras_moduli.spaces.base import ModuliSpace
+from keras_moduli.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -31,7 +34,9 @@ class Product(ModuliSpace):
     5
     """
 
-    def __init__(self, spaces, weights=None):
+    def __init__(
+        self, spaces: Sequence[Any], weights: Sequence[float] | None = None
+    ) -> None:
         from keras_moduli.spaces import get
 
         if isinstance(spaces, str) or not len(spaces):
@@ -62,14 +67,15 @@ class Product(ModuliSpace):
             name="*".join(space.name for space in self.spaces),
         )
         dims = [space.cube_dim for space in self.spaces]
-        self.cube_dim = None if None in dims else sum(dims)
+        known = [dim for dim in dims if dim is not None]
+        self.cube_dim = sum(known) if len(known) == len(dims) else None
 
-    def draw(self, n, generator):
+    def draw(self, n: int, generator: np.random.Generator) -> np.ndarray:
         return np.concatenate(
             [space.draw(n, generator) for space in self.spaces], axis=-1
         )
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         total = 0.0
         for weight, space, a, b in zip(
             self.weights,
@@ -81,13 +87,13 @@ class Product(ModuliSpace):
             total = total + weight * ops.square(space.pairwise(a, b))
         return safe_sqrt(total)
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         return self._each("project", ops.convert_to_tensor(x))
 
-    def nearest(self, x, y):
+    def nearest(self, x: Tensor, y: Tensor) -> Tensor:
         return self._each("nearest", x, y)
 
-    def excess(self, x):
+    def excess(self, x: np.ndarray) -> np.ndarray:
         return np.max(
             [
                 space.excess(part)
@@ -96,7 +102,7 @@ class Product(ModuliSpace):
             axis=0,
         )
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         ends = np.cumsum([space.cube_dim for space in self.spaces])
         parts = np.split(u, ends[:-1], axis=-1)
         return np.concatenate(
@@ -107,7 +113,7 @@ class Product(ModuliSpace):
             axis=-1,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         from keras_moduli.spaces import serialize
 
         return {

@@ -1,6 +1,7 @@
 """Round spaces: circles, spheres and the projective plane."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,15 +14,16 @@ from keras_moduli.spaces.arrays import safe_sqrt
 from keras_moduli.spaces.arrays import square_norm
 from keras_moduli.spaces.base import ModuliSpace
 from keras_moduli.spaces.flat import normal_of
+from keras_moduli.typing import Tensor
 
 
 class _Round(ModuliSpace):
     """Unit vectors."""
 
-    def draw(self, n, generator):
+    def draw(self, n: int, generator: np.random.Generator) -> np.ndarray:
         return unit(generator.standard_normal((n, self.ambient_dim)))
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         """Unit vectors; the zero vector becomes the first axis."""
         x = ops.convert_to_tensor(x)
         length = safe_sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True))
@@ -50,7 +52,7 @@ class Sphere(_Round):
     3.1415927410125732
     """
 
-    def __init__(self, dim=2, radius=None):
+    def __init__(self, dim: int = 2, radius: float | None = None) -> None:
         dim = positive_integer("dim", dim)
         default = 5.0 if dim <= 2 else 10.0
         self.radius = positive("radius", default if radius is None else radius)
@@ -63,10 +65,10 @@ class Sphere(_Round):
         # Other even spheres have no such simple map of a cube.
         self.cube_dim = dim if dim == 2 or dim % 2 else dim + 1
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         return 2 * self.radius * ops.arctan2(*chords(x, y))
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         if self.dim % 2:
             return _complex_sphere(u)
         if self.dim > 2:
@@ -77,13 +79,13 @@ class Sphere(_Round):
             [np.sqrt(1 - height**2) * _complex_sphere(u[:, 1:]), height]
         )
 
-    def to_cube(self, x):
+    def to_cube(self, x: Tensor) -> np.ndarray | None:
         if self.dim > 1:
             return None
         angle = np.arctan2(x[:, 1], x[:, 0])
         return np.mod(angle / (2 * math.pi), 1.0)[:, None]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"dim": self.dim, "radius": self.radius}
 
 
@@ -96,13 +98,19 @@ class ProjectivePlane(_Round):
 
     Args:
         radius: Factor from angles to distances. Defaults to `5.0`.
+
+    Example:
+
+    >>> plane = keras_moduli.spaces.ProjectivePlane()
+    >>> float(plane.distance([[0.0, 0.0, 1.0]], [[0.0, 0.0, -1.0]])[0, 0])
+    0.0
     """
 
-    def __init__(self, radius=5.0):
+    def __init__(self, radius: float = 5.0) -> None:
         self.radius = positive("radius", radius)
         super().__init__(2, 3, math.pi / 2 * self.radius)
 
-    def pairwise(self, x, y):
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         apart, together = chords(x, y)
         return (
             2
@@ -112,15 +120,15 @@ class ProjectivePlane(_Round):
             )
         )
 
-    def nearest(self, x, y):
+    def nearest(self, x: Tensor, y: Tensor) -> Tensor:
         opposite = ops.sum(x * y, axis=-1, keepdims=True) < 0
         return ops.where(opposite, -y, y)
 
-    def from_cube(self, u):
+    def from_cube(self, u: np.ndarray) -> np.ndarray:
         half = u * [0.5, 1.0]
         return Sphere(2).from_cube(half)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"radius": self.radius}
 
 

@@ -126,6 +126,12 @@ class Adding(Task):
 
     Raises:
         ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> x, y = keras_moduli.tasks.Adding(sequence_length=30).validation
+    >>> x.shape, y.shape
+    ((4000, 30, 2), (4000, 1))
     """
 
     units: int = 128

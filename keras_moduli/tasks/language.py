@@ -53,6 +53,13 @@ class Language(Task):
 
     Raises:
         ValueError: If a size is not a positive integer, or a name unknown.
+
+    Example:
+
+    >>> task = keras_moduli.tasks.Language(units=16, sequence_length=20)
+    >>> codes, following = next(task.training(seed=0, first_step=0))
+    >>> codes.shape
+    (32, 20)
     """
 
     text: tuple = ()

@@ -151,6 +151,12 @@ class Navigation(Task):
 
     Raises:
         ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> task = keras_moduli.tasks.Navigation(units=16, cells=32)
+    >>> task.model(steps=100).output_shape
+    (None, 20, 32)
     """
 
     units: int = 256
