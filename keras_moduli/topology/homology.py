@@ -10,23 +10,23 @@ from keras_moduli.topology.reduction import reduce_states
 # A hole is born at one scale and filled at another. Below the first ratio of
 # the two it is the sample's noise, from the second on the shape's own; by
 # dimension. `homology` says where these come from.
-RATIOS = {1: (1.75, 1.9), 2: (1.25, 1.35)}
+RATIOS = {1: (1.8, 1.9), 2: (1.25, 1.3)}
 # A gap between clusters, relative to the next smaller one.
 _APART = 3.0
 
 
-def homology(states, primes=(2, 3), components=6, landmarks=300, seed=0):
+def homology(states, primes=(2, 3), components=6, landmarks=150, seed=0):
     """Counts the components, loops and voids of a cloud of states.
 
     The states are reduced (see `reduce_states`), and the persistent homology
     of their Vietoris-Rips complex is computed by ripser. A hole that is born
     at distance b and filled at distance d counts if d / b is at least 1.9 for
-    a loop and 1.35 for a void; below 1.75 and 1.25 it is taken for noise; if
+    a loop and 1.3 for a void; below 1.8 and 1.25 it is taken for noise; if
     any hole lies between, or nothing but noise is found, there is no clear
     answer. A ball, and noise without any shape, give none, and neither do
     states in several clusters, unless each cluster is looked at alone.
 
-    These bounds are a convention. Of 300 landmarks from Gaussian noise and
+    These bounds are a convention. Of 150 landmarks from Gaussian noise and
     from uniform cubes, in 2 to 20 dimensions, the tests find no hole that
     counts; that is evidence, not a proof, for other noise. Equal Betti numbers
     do not prove that two spaces are the same: torus and hexagonal torus, or

@@ -7,19 +7,21 @@ from keras_moduli.arguments import positive_integer
 _NEIGHBOURS = 10  # by whose distance a point counts as an outlier
 
 
-def reduce_states(states, components=6, landmarks=300, outliers=0.05, seed=0):
+def reduce_states(states, components=6, landmarks=150, outliers=0.0, seed=0):
     """Reduces states to landmarks in a space of few dimensions.
 
-    Principal components first; then the points with the sparsest
-    neighbourhoods are left out, since the next step would choose just them;
-    then landmarks are taken one by one, each the furthest from those before.
+    Principal components first; then, if asked to, the points with the sparsest
+    neighbourhoods are left out; then landmarks are taken one by one, each the
+    furthest from those before.
 
     Args:
         states: Array of shape `(..., units)`.
         components: Principal components to keep, fewer if there are fewer
             units.
         landmarks: Points to keep, fewer if there are fewer.
-        outliers: The fraction of points to leave out, in `[0, 1)`.
+        outliers: The fraction of points to leave out, in `[0, 1)`. Landmarks
+            like outliers; but where states are merely rare, leaving them out
+            tears holes. Defaults to `0.0`.
         seed: Of the first choice among too many points: 5,000 at most are
             looked at.
 
