@@ -42,7 +42,9 @@ class SparsityTensorBoard(keras.callbacks.TensorBoard):
     ```
     """
 
-    def __init__(self, log_dir="logs", image_freq=10, image_size=1024, **kwargs):
+    def __init__(
+        self, log_dir="logs", image_freq=10, image_size=1024, **kwargs
+    ):
         if image_freq != 0:
             positive_integer("image_freq", image_freq)
         self.image_freq = image_freq

@@ -71,9 +71,7 @@ def test_pictures_at_the_chosen_epochs_and_the_last(trained):
 def test_the_mask_is_that_of_the_model(trained):
     model, found = trained
     drawn = picture(found[f"mask/{PATH}"][5])
-    np.testing.assert_array_equal(
-        drawn > 0, keras_moduli.masks_of(model)[PATH]
-    )
+    np.testing.assert_array_equal(drawn > 0, keras_moduli.masks_of(model)[PATH])
 
 
 def test_the_sorted_picture_is_that_of_plot_kernel(trained):
