@@ -50,11 +50,14 @@ def plot_embedding(regularizer, units, values=None, ax=None):
         ax=ax,
         label="neuron" if values is None else None,
         shrink=0.8,
-        pad=0.1 if ax.name == "3d" else 0.03,
+        pad=0.1 if ax.name == "3d" else 0.05,
     )
     if is_square(space) and not ring:
         ax.set_xlim(0, space.period)
         ax.set_ylim(0, space.period)
+        ticks = [0, space.period / 2, space.period]
+        ax.set_xticks(ticks)
+        ax.set_yticks(ticks)
         for edge in _EDGES.get(space.name, ()):
             _arrow(ax, *(np.array(end) * space.period for end in edge))
     ax.set_aspect("equal")
