@@ -39,6 +39,14 @@ setup(
     ],
     extras_require={
         "ray": ["ray>=2.40"],
+        "plot": ["matplotlib>=3.8"],
+        "tda": ["ripser>=0.6.10", "scikit-learn>=1.4"],
+        "notebooks": [
+            "ripser>=0.6.10",
+            "scikit-learn>=1.4",
+            "ipykernel>=6.29",
+            "papermill>=2.6",
+        ],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.6",
@@ -49,7 +57,11 @@ setup(
             "geomstats>=2.8",
             "numpy<2.4",  # geomstats 2.8 uses np.trapz
             "ripser>=0.6.10",
+            "scikit-learn>=1.4",
             "scipy>=1.11",
+            # The notebooks run as tests.
+            "ipykernel>=6.29",
+            "papermill>=2.6",
             "jax>=0.6",  # the same masks and penalties on another backend
         ],
         "docs": ["sphinx>=8", "myst-nb>=1.2", "furo>=2024.8"],

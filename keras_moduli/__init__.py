@@ -21,4 +21,5 @@ from keras_moduli.regularizers import ModuliRegularizer as ModuliRegularizer
 from keras_moduli.report import sparsity as sparsity
 from keras_moduli.shrinking import dead_units as dead_units
 from keras_moduli.shrinking import shrink as shrink
+from keras_moduli.tensorboard import SparsityTensorBoard as SparsityTensorBoard
 from keras_moduli.version import __version__ as __version__

@@ -16,7 +16,7 @@ PUBLIC = """
     ModuliRegularizer MagnitudePruning PruningGroup sparsity
     export_saved_model export_tflite masks_of apply_masks remove_masks
     save_masks load_masks dead_units shrink spaces inhibitors patterns keras2
-    curves EmbeddingLearningRate __version__
+    curves EmbeddingLearningRate SparsityTensorBoard __version__
 """.split()
 
 
@@ -44,7 +44,8 @@ def test_the_import_is_light(backend):
     added = {name.split(".")[0] for name in ours - plain}
     heavy = {
         "tensorflow", "tensorflow_model_optimization", "tf_keras", "jax",
-        "torch", "matplotlib", "ai_edge_litert", "rich", "scipy",
+        "torch", "matplotlib", "ai_edge_litert", "rich", "scipy", "sklearn",
+        "ripser", "tensorboard",
     }  # fmt: skip
     assert not added & (heavy - {backend})
 

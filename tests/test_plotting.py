@@ -133,6 +133,19 @@ def test_the_points_of_neurons(space):
     matplotlib.pyplot.close(ax.figure)
 
 
+def test_the_torus_in_three_dimensions_is_a_ring():
+    regularizer = keras_moduli.ModuliRegularizer("torus", seed=1)
+    ax = Figure().add_subplot(projection="3d")
+    plotting.plot_embedding(regularizer, 50, ax=ax)
+    x, y, z = ax.collections[0]._offsets3d
+    np.testing.assert_allclose((np.hypot(x, y) - 2) ** 2 + z**2, 1, atol=1e-5)
+    around = np.mod(np.arctan2(y, x) / (2 * np.pi), 1) * 10
+    np.testing.assert_allclose(
+        around, regularizer.embedding(50)[:, 0], atol=1e-4
+    )
+    assert not ax.texts  # nothing is glued any more
+
+
 def test_only_the_klein_bottle_turns_an_edge_around(ax):
     turned = {}
     for space in ("torus", "klein_bottle"):

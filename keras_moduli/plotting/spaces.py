@@ -27,16 +27,17 @@ def plot_embedding(
     """Draws the points of neurons on their space.
 
     On the flat torus and the Klein bottle, arrows on the edges show which of
-    them are one and the same, and in which direction. Of spaces with more
-    than three coordinates the first two are drawn.
+    them are one and the same, and in which direction. On 3-D axes the torus
+    is drawn as a ring. Of spaces with more than three coordinates the first
+    two are drawn.
 
     Args:
         regularizer: A `ModuliRegularizer`.
         units: How many neurons.
         values: What to colour them by, an array of shape `(units,)`. Defaults
             to their index.
-        ax: Axes to draw on, with `projection(regularizer.space)`. Defaults to
-            new ones.
+        ax: Axes to draw on, with `projection(regularizer.space)`, or 3-D ones
+            for a torus. Defaults to new ones.
 
     Returns:
         The `matplotlib.axes.Axes`.
@@ -50,6 +51,9 @@ def plot_embedding(
     points = regularizer.embedding(units)
     ax = style.axes(ax, projection(space))
     shown = points if ax.name == "3d" else points[:, :2]
+    ring = ax.name == "3d" and space.name == "torus"
+    if ring:
+        shown = _on_ring(points, space.period)
     draw: Any = ax.scatter  # takes two or three coordinates
     dots = draw(
         *shown.T,
@@ -63,11 +67,14 @@ def plot_embedding(
         ax=ax,
         label="neuron" if values is None else None,
         shrink=0.8,
-        pad=0.1 if ax.name == "3d" else 0.03,
+        pad=0.1 if ax.name == "3d" else 0.05,
     )
-    if is_square(space):
+    if is_square(space) and not ring:
         ax.set_xlim(0, space.period)
         ax.set_ylim(0, space.period)
+        ticks = [0, space.period / 2, space.period]
+        ax.set_xticks(ticks)
+        ax.set_yticks(ticks)
         for edge in _EDGES.get(space.name, ()):
             _arrow(ax, *(np.array(end) * space.period for end in edge))
     ax.set_aspect("equal")
@@ -206,6 +213,15 @@ def penalty_at(regularizer, distance):
 def order_of(regularizer, units):
     """A numbering of neurons that keeps neighbours together."""
     return curves.curve_order(regularizer.space, regularizer.embedding(units))
+
+
+def _on_ring(points, period):
+    """Points of the flat torus on a ring in three dimensions."""
+    around, across = (2 * np.pi * points / period).T
+    radius = 2.0 + np.cos(across)
+    return np.stack(
+        [radius * np.cos(around), radius * np.sin(around), np.sin(across)], -1
+    )
 
 
 def _label_positions(ax):
