@@ -152,8 +152,8 @@ MISTAKES = {
     ),
     "masks that are not there": (
         lambda: keras_moduli.load_masks("no.npz"),
-        ValueError,
-        ["`path`", "save_masks", "No such file", "path='no.npz'"],
+        FileNotFoundError,
+        ["No such file", "no.npz"],
     ),
     "another file than masks": (
         lambda: keras_moduli.load_masks("other.npz"),
