@@ -239,6 +239,7 @@ def load_masks(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: If `path` is not a file of masks.
+        OSError: If it cannot be read.
 
     Example:
 
@@ -250,10 +251,9 @@ def load_masks(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            "`path` must be a file that `save_masks` wrote: "
-            f"{getattr(error, 'strerror', None) or 'this is another one'}. "
+            "`path` must be a file that `save_masks` wrote; this is another. "
             f"Received: path={str(path)!r}"
         ) from error
 

@@ -212,7 +212,10 @@ def test_a_model_that_diverged():
     [
         (dict(), "Give either `schedule` or `final_sparsity`"),
         (dict(schedule=schedule(), final_sparsity=0.9), "Give either"),
-        (dict(final_sparsity=1.0), r"in \[0, 1\). Received: final_sparsity=1"),
+        (
+            dict(final_sparsity=1.0),
+            r"in \[0, 1\), such as 0.9 for 90 %. Received: final_sparsity=1",
+        ),
         (dict(final_sparsity=-0.1), r"in \[0, 1\)"),
         (dict(final_sparsity=0.9, begin=0.7, end=0.2), "begin=0.7, end=0.2"),
         (dict(schedule=schedule(), ranking="best"), "'erk', 'global', 'local'"),
