@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -57,7 +56,7 @@ def address():
     )
     other = None
     try:
-        wait_for_port(port)
+        wait_for(where, 1)
         other = node("start", "--address", where)
         wait_for(where, 2)
         yield where
@@ -67,15 +66,6 @@ def address():
                 process.terminate()
                 process.wait(60)
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def wait_for_port(port):
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise TimeoutError(f"no Ray at port {port}")
 
 
 def wait_for(where, nodes):
