@@ -46,7 +46,7 @@ def plot_connections(kernel, regularizer, neuron, ax=None):
     alive = np.flatnonzero(strength)
     if is_square(regularizer.space):
         _shade_square(ax, regularizer, points[neuron])
-    ax.scatter(*shown.T, s=3, color=style.GREY, linewidths=0)
+    ax.scatter(*shown.T, s=5, color=style.DARK_GREY, linewidths=0)
     ax.scatter(
         *shown[alive].T,
         s=6 + 30 * strength[alive] / strength.max(initial=1e-12),
