@@ -26,12 +26,13 @@ def homology(states, primes=(2, 3), components=6, landmarks=150, seed=0):
     answer. A ball, and noise without any shape, give none, and neither do
     states in several clusters, unless each cluster is looked at alone.
 
-    These bounds are a convention. Of 150 landmarks from Gaussian noise and
-    from uniform cubes, in 2 to 20 dimensions, the tests find no hole that
-    counts; that is evidence, not a proof, for other noise. Samples differ: of 8 noisy
-    Klein bottles 6 were recognised and 2 gave no space. Equal Betti numbers do
-    not prove that two spaces are the same: torus and hexagonal torus, or circle
-    and Moebius strip, cannot be told apart by them.
+    These bounds are a convention. The tests find no hole that counts in 150
+    landmarks from Gaussian noise and from uniform cubes, in 2 to 20
+    dimensions: evidence, not a proof, for other noise. Samples differ: of four
+    noisy samples of a known space at least three are to be recognised, and
+    none may pass for another. Equal Betti numbers do not prove that two spaces
+    are the same: torus and hexagonal torus, or circle and Moebius strip, cannot
+    be told apart by them.
 
     Args:
         states: Array of shape `(..., units)`, such as `record_states` gives.
