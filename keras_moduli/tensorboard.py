@@ -1,5 +1,10 @@
 """`SparsityTensorBoard`: what pruning does, among TensorBoard's other logs."""
 
+from __future__ import annotations
+
+import os
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -43,15 +48,21 @@ class SparsityTensorBoard(keras.callbacks.TensorBoard):
     """
 
     def __init__(
-        self, log_dir="logs", image_freq=10, image_size=1024, **kwargs
-    ):
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        image_freq: int = 10,
+        image_size: int = 1024,
+        **kwargs: Any,
+    ) -> None:
         if image_freq != 0:
             positive_integer("image_freq", image_freq)
         self.image_freq = image_freq
         self.image_size = positive_integer("image_size", image_size)
         super().__init__(log_dir=log_dir, **kwargs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         import tensorflow as tf
 
         super().on_epoch_end(epoch, logs)

@@ -62,7 +62,7 @@ def plot_connections(
     if is_square(regularizer.space):
         _shade_square(ax, regularizer, points[neuron])
     draw: Any = ax.scatter  # takes two or three coordinates
-    draw(*shown.T, s=3, color=style.GREY, linewidths=0)
+    draw(*shown.T, s=5, color=style.DARK_GREY, linewidths=0)
     draw(
         *shown[alive].T,
         s=6 + 30 * strength[alive] / strength.max(initial=1e-12),

@@ -5,6 +5,7 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 GREEN = "#009E73"
 GREY = "#999999"
+DARK_GREY = "#666666"  # on shades
 # Told apart in colour, in dashes and in markers.
 LINES = (
     (BLACK, "--", "s"),

@@ -1,5 +1,7 @@
 """How many holes the moduli spaces have, from the textbook."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -20,7 +22,9 @@ CANDIDATES = (
 )
 
 
-def betti_numbers(space, prime=2):
+def betti_numbers(
+    space: str | spaces.ModuliSpace, prime: int = 2
+) -> tuple[int, ...]:
     """The Betti numbers of a space: components, loops, voids, ...
 
     Args:

@@ -1,9 +1,17 @@
 """The picture of a persistence diagram."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from keras_moduli.plotting import style
 from keras_moduli.topology.homology import RATIOS
+from keras_moduli.topology.homology import Homology
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LOOKS = (
     ("components", style.GREY, "o"),
@@ -12,7 +20,9 @@ _LOOKS = (
 )
 
 
-def plot_diagram(homology, prime=2, ax=None):
+def plot_diagram(
+    homology: Homology, prime: int = 2, ax: Axes | None = None
+) -> Axes:
     """Draws at which distance each hole is born and filled.
 
     Holes above the dotted line of their colour count; see `homology`.
@@ -49,7 +59,8 @@ def plot_diagram(homology, prime=2, ax=None):
         zip(finite, _LOOKS, strict=True)
     ):
         ax.scatter(
-            *diagram.T,
+            diagram[:, 0],
+            diagram[:, 1],
             s=22,
             marker=marker,
             facecolors="none",

@@ -1,13 +1,22 @@
 """From thousands of states to a few points that show their shape."""
 
+from __future__ import annotations
+
 import numpy as np
+import numpy.typing as npt
 
 from keras_moduli.arguments import positive_integer
 
 _NEIGHBOURS = 10  # by whose distance a point counts as an outlier
 
 
-def reduce_states(states, components=6, landmarks=150, outliers=0.0, seed=0):
+def reduce_states(
+    states: npt.ArrayLike,
+    components: int = 6,
+    landmarks: int = 150,
+    outliers: float = 0.0,
+    seed: int = 0,
+) -> np.ndarray:
     """Reduces states to landmarks in a space of few dimensions.
 
     Principal components first; then, if asked to, the points with the sparsest

@@ -1,6 +1,9 @@
 """The hidden states of a recurrent layer, as a model runs."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +13,12 @@ from keras_moduli.export.layers import all_layers
 from keras_moduli.export.layers import replaced
 
 
-def record_states(model, data, layer=None, batch_size=32):
+def record_states(
+    model: keras.Model,
+    data: Any,
+    layer: str | keras.Layer | None = None,
+    batch_size: int = 32,
+) -> np.ndarray:
     """Runs a model and returns every hidden state of a recurrent layer.
 
     The model may be half trained, nested, or a subclass; it stays as it is,
@@ -41,11 +49,11 @@ def record_states(model, data, layer=None, batch_size=32):
     >>> keras_moduli.topology.record_states(model, x).shape
     (3, 5, 8)
     """
-    layer = _find(model, layer)
+    found = _find(model, layer)
     batch_size = positive_integer("batch_size", batch_size)
     count = len(keras.tree.flatten(data)[0])
-    recorded = []
-    with replaced(layer, "call", _recorder(layer, recorded)):
+    recorded: list[np.ndarray] = []
+    with replaced(found, "call", _recorder(found, recorded)):
         for first in range(0, count, batch_size):
             part = slice(first, first + batch_size)
             batch = keras.tree.map_structure(
@@ -55,10 +63,10 @@ def record_states(model, data, layer=None, batch_size=32):
                 data,
             )
             model(batch, training=False)
-    if sum(map(len, recorded)) != count:
+    if sum(len(states) for states in recorded) != count:
         raise ValueError(
             "`layer` must be called exactly once when the model runs. "
-            f"Received: layer '{layer.name}', called {len(recorded)} times"
+            f"Received: layer '{found.name}', called {len(recorded)} times"
         )
     return np.concatenate(recorded)
 
