@@ -71,6 +71,7 @@ def train_in_pieces(folder, settings):
             return run, pieces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "changes"),
     [
