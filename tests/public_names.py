@@ -14,6 +14,10 @@ MODULES = (
     "keras_moduli.keras2",
     "keras_moduli.plotting",
     "keras_moduli.tasks",
+    "keras_moduli.tasks.adding",
+    "keras_moduli.tasks.navigation",
+    "keras_moduli.tasks.language_model",
+    "keras_moduli.tasks.text_batches",
     "keras_moduli.trainable",
     "keras_moduli.topology",
 )

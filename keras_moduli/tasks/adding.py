@@ -7,8 +7,12 @@ Always answering 1 gives a mean squared error of 1/6.
 Reference: S. Hochreiter, J. Schmidhuber, "Long short-term memory", 1997.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +23,9 @@ from keras_moduli.tasks.streams import held_out
 from keras_moduli.tasks.streams import stream
 
 
-def examples(count, sequence_length, generator):
+def examples(
+    count: int, sequence_length: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws sequences and their sums.
 
     Args:
@@ -30,6 +36,14 @@ def examples(count, sequence_length, generator):
     Returns:
         `(x, y)`: float32 arrays of shape `(count, sequence_length, 2)`, the
         numbers and the marker, and `(count, 1)`.
+
+    Example:
+
+    >>> x, y = keras_moduli.tasks.adding.examples(
+    ...     3, 50, np.random.default_rng(0)
+    ... )
+    >>> x.shape, y.shape
+    ((3, 50, 2), (3, 1))
     """
     numbers = generator.random((count, sequence_length), "float32")
     # The two largest of as many random numbers are a fair choice of two.
@@ -40,7 +54,12 @@ def examples(count, sequence_length, generator):
     return x, np.sum(numbers * marker, axis=1, keepdims=True)
 
 
-def dataset(sequence_length=50, batch_size=32, seed=0, first_step=0):
+def dataset(
+    sequence_length: int = 50,
+    batch_size: int = 32,
+    seed: int = 0,
+    first_step: int = 0,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Endless batches of fresh examples.
 
     Args:
@@ -55,9 +74,9 @@ def dataset(sequence_length=50, batch_size=32, seed=0, first_step=0):
     Example:
 
     ```python
-    model = keras_moduli.tasks.adding.model()
-    data = keras_moduli.tasks.adding.dataset(seed=1)
-    model.fit(data, steps_per_epoch=1000, epochs=5)
+    model = keras_moduli.tasks.adding.model(units=16)
+    data = keras_moduli.tasks.adding.dataset(sequence_length=10, seed=1)
+    model.fit(data, steps_per_epoch=5, epochs=2)
     ```
     """
     return stream(
@@ -68,11 +87,11 @@ def dataset(sequence_length=50, batch_size=32, seed=0, first_step=0):
 
 
 def model(
-    units=128,
-    sequence_length=None,
-    learning_rate=1e-3,
-    recurrent_regularizer=None,
-):
+    units: int = 128,
+    sequence_length: int | None = None,
+    learning_rate: float = 1e-3,
+    recurrent_regularizer: Any = None,
+) -> keras.Model:
     """A compiled ReLU RNN with a linear read-out of its last state.
 
     Args:
@@ -84,6 +103,11 @@ def model(
 
     Returns:
         A `keras.Model` from `(batch, time, 2)` to `(batch, 1)`.
+
+    Example:
+
+    >>> keras_moduli.tasks.adding.model(units=16).output_shape
+    (None, 1)
     """
     # Uniform, as wide as PyTorch's default, which the paper's runs had.
     bound = (units + 2) ** -0.5

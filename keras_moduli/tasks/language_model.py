@@ -1,5 +1,9 @@
 """Recurrent language models."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_moduli.tasks.perplexity import BitsPerCharacter
@@ -19,20 +23,20 @@ METRICS = {
 
 
 def model(
-    vocabulary_size,
-    units=256,
-    cell="lstm",
-    steps=1200,
-    learning_rate=None,
-    recurrent_regularizer=None,
+    vocabulary_size: int,
+    units: int = 256,
+    cell: str = "lstm",
+    steps: int = 1200,
+    learning_rate: float | None = None,
+    recurrent_regularizer: Any = None,
     *,
-    level="character",
-    embedding=64,
-    layers=1,
-    recipe="adam",
-    batch_size=None,
-    kernel_l1=0.0,
-):
+    level: str = "character",
+    embedding: int = 64,
+    layers: int = 1,
+    recipe: str = "adam",
+    batch_size: int | None = None,
+    kernel_l1: float = 0.0,
+) -> keras.Model:
     """A compiled embedding, recurrent layers and decoder.
 
     Args:
@@ -57,6 +61,11 @@ def model(
     Returns:
         A `keras.Model` from codes `(batch, time)` to logits `(batch, time,
         vocabulary_size)`.
+
+    Example:
+
+    >>> keras_moduli.tasks.language.model(50, units=16).output_shape
+    (None, None, 50)
     """
     way = RECIPES[recipe]
     initial = way.initializers(units)

@@ -9,8 +9,12 @@ Reference: B. Sorscher, G. Mel, S. Ganguli, S. Ocko, "A unified theory for the
 origin of grid cells through the lens of pattern formation", 2019.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +27,12 @@ from keras_moduli.tasks.streams import stream
 from keras_moduli.tasks.trajectories import walk
 
 
-def examples(count, sequence_length, generator, box=2.2):
+def examples(
+    count: int,
+    sequence_length: int,
+    generator: np.random.Generator,
+    box: float = 2.2,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Draws walks.
 
     Args:
@@ -36,6 +45,14 @@ def examples(count, sequence_length, generator, box=2.2):
         `(inputs, y)`: a dict with `"start"`, `(count, 2)`, and
         `"displacement"`, `(count, sequence_length, 2)`, and the positions
         after each step, `(count, sequence_length, 2)`; all in metres.
+
+    Example:
+
+    >>> inputs, positions = keras_moduli.tasks.navigation.examples(
+    ...     3, 20, np.random.default_rng(0)
+    ... )
+    >>> inputs["displacement"].shape, positions.shape
+    ((3, 20, 2), (3, 20, 2))
     """
     positions = walk(count, sequence_length, box, generator)
     inputs = {
@@ -45,7 +62,13 @@ def examples(count, sequence_length, generator, box=2.2):
     return inputs, positions[:, 1:]
 
 
-def dataset(sequence_length=50, batch_size=200, box=2.2, seed=0, first_step=0):
+def dataset(
+    sequence_length: int = 50,
+    batch_size: int = 200,
+    box: float = 2.2,
+    seed: int = 0,
+    first_step: int = 0,
+) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
     """Endless batches of fresh walks.
 
     Args:
@@ -61,9 +84,9 @@ def dataset(sequence_length=50, batch_size=200, box=2.2, seed=0, first_step=0):
     Example:
 
     ```python
-    model = keras_moduli.tasks.navigation.model(units=256, cells=128)
-    data = keras_moduli.tasks.navigation.dataset(sequence_length=20)
-    model.fit(data, steps_per_epoch=1000, epochs=5)
+    model = keras_moduli.tasks.navigation.model(units=32, cells=16)
+    data = keras_moduli.tasks.navigation.dataset(sequence_length=10)
+    model.fit(data, steps_per_epoch=5, epochs=2)
     ```
     """
     return stream(
@@ -74,15 +97,15 @@ def dataset(sequence_length=50, batch_size=200, box=2.2, seed=0, first_step=0):
 
 
 def model(
-    units=4096,
-    cells=512,
-    sequence_length=None,
-    box=2.2,
-    width=0.12,
-    cells_seed=0,
-    learning_rate=1e-4,
-    recurrent_regularizer=None,
-):
+    units: int = 4096,
+    cells: int = 512,
+    sequence_length: int | None = None,
+    box: float = 2.2,
+    width: float = 0.12,
+    cells_seed: int = 0,
+    learning_rate: float = 1e-4,
+    recurrent_regularizer: Any = None,
+) -> keras.Model:
     """A compiled ReLU RNN without biases between place cells.
 
     Args:
@@ -99,6 +122,11 @@ def model(
         A `keras.Model` from a dict with `"start"`, `(batch, 2)`, and
         `"displacement"`, `(batch, time, 2)`, to the logits of the place
         cells, `(batch, time, cells)`. Its targets are positions.
+
+    Example:
+
+    >>> keras_moduli.tasks.navigation.model(units=32, cells=16).output_shape
+    (None, None, 16)
     """
     layout = dict(cells=cells, box=box, width=width, seed=cells_seed)
     # Uniform, as wide as PyTorch's defaults, which the paper's runs had.

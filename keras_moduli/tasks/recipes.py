@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import keras
 
@@ -58,8 +59,8 @@ class Recipe:
     """
 
     learning_rate: float
-    optimizer: object
-    initializers: object
+    optimizer: Callable[[float, int], keras.optimizers.Optimizer]
+    initializers: Callable[[int], dict]
     carried: bool
     patient: bool
 

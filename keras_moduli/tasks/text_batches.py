@@ -1,6 +1,9 @@
 """Texts, as arrays of codes, cut into batches."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -8,13 +11,13 @@ from keras_moduli.tasks.streams import stream
 
 
 def dataset(
-    codes,
-    sequence_length=64,
-    batch_size=32,
-    seed=0,
-    first_step=0,
-    carried=False,
-):
+    codes: np.ndarray,
+    sequence_length: int = 64,
+    batch_size: int = 32,
+    seed: int = 0,
+    first_step: int = 0,
+    carried: bool = False,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Endless batches of a text.
 
     Args:
@@ -36,8 +39,8 @@ def dataset(
     ```python
     codes = np.arange(10_000) % 50
     data = keras_moduli.tasks.language.dataset(codes)
-    model = keras_moduli.tasks.language.model(50, units=64)
-    model.fit(data, steps_per_epoch=100)
+    model = keras_moduli.tasks.language.model(50, units=16)
+    model.fit(data, steps_per_epoch=5)
     ```
     """
     if carried:
@@ -62,12 +65,30 @@ def _continued(codes, sequence_length, batch_size, first_step):
         yield x[part], y[part]
 
 
-def windows(codes, sequence_length=64):
-    """A text cut into sequences that lie side by side, as `(x, y)` arrays."""
+def windows(
+    codes: np.ndarray, sequence_length: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """A text cut into sequences that lie side by side.
+
+    Args:
+        codes: Array of codes, `(length,)`.
+        sequence_length: Codes in one sequence.
+
+    Returns:
+        `(x, y)`: arrays of shape `(count, sequence_length)`.
+
+    Example:
+
+    >>> x, y = keras_moduli.tasks.language.windows(np.arange(9), 4)
+    >>> x[1].tolist(), y[1].tolist()
+    ([4, 5, 6, 7], [5, 6, 7, 8])
+    """
     return streams(codes, sequence_length, 1)
 
 
-def streams(codes, sequence_length, batch_size):
+def streams(
+    codes: np.ndarray, sequence_length: int, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """A text as parallel streams, cut into batches that go on from each other.
 
     Args:
@@ -78,6 +99,12 @@ def streams(codes, sequence_length, batch_size):
     Returns:
         `(x, y)`: arrays of shape `(batches * batch_size, sequence_length)`;
         row `i` of a batch goes on from row `i` of the batch before.
+
+    Example:
+
+    >>> x, y = keras_moduli.tasks.language.streams(np.arange(9), 2, 2)
+    >>> x.tolist()
+    [[0, 1], [4, 5], [2, 3], [6, 7]]
     """
     count = (len(codes) - 1) // (batch_size * sequence_length)
 
