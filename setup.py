@@ -40,6 +40,7 @@ setup(
     extras_require={
         "ray": ["ray>=2.40"],
         "plot": ["matplotlib>=3.8"],
+        "tensorboard": ["tensorboard>=2.16"],
         "tda": ["ripser>=0.6.10", "scikit-learn>=1.4"],
         "notebooks": [
             "ripser>=0.6.10",
@@ -51,6 +52,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
+            "tensorboard>=2.16",
             "sybil>=9",  # runs the examples of docstrings and pages
             "ruff>=0.12",
             # Oracles: other people's distances and homology.

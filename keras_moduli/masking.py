@@ -142,6 +142,27 @@ def masks_of(model: keras.Model) -> dict[str, np.ndarray]:
     return {path: mask for path, mask in masks.items() if not mask.all()}
 
 
+def peek(variable):
+    """A variable's present values, where possible without a copy.
+
+    A NumPy array to be read at once: not to be written to, nor to be kept.
+    """
+    look = _PEEK.get(keras.backend.backend(), ops.convert_to_numpy)
+    return look(variable)
+
+
+def _peek_tensorflow(variable):
+    import tensorflow as tf
+
+    tensor = tf.convert_to_tensor(variable.value)
+    if tensor.dtype not in (tf.bool, tf.float32, tf.float64):
+        return tensor.numpy()  # NumPy itself does not know bfloat16
+    return np.asarray(memoryview(tensor))
+
+
+_PEEK = {"tensorflow": _peek_tensorflow}
+
+
 def mask_of(variable):
     """The mask attached to a variable, else where it is not zero."""
     if is_masked(variable):

@@ -8,54 +8,75 @@ gets the same masks from the same weights.
 import numpy as np
 
 
-def lowest(scores, count):
+def lowest(scores, count, key=None):
     """Marks the `count` lowest scores.
 
     Args:
         scores: Array of any shape, without NaN.
         count: How many to mark, from 0 to `scores.size`.
+        key: Rank by this function of the scores, such as `np.abs`. It is
+            applied piece by piece: fresh memory for an array of that size can
+            cost more than all the ranking.
 
     Returns:
         A boolean array of the same shape with exactly `count` true entries.
     """
+    key = key or _same
     flat = scores.ravel()
     if count == 0:
         return np.zeros(scores.shape, bool)
-    threshold = kth_lowest(flat, count)
-    marked = flat <= threshold
+    threshold = kth_lowest(flat, count, key)
+    marked = np.empty(flat.size, bool)
+    for part in _parts(flat):
+        np.less_equal(key(flat[part]), threshold, out=marked[part])
     surplus = np.count_nonzero(marked) - count
     if surplus:
-        marked[np.flatnonzero(flat == threshold)[-surplus:]] = False
+        equal = [
+            part.start + np.flatnonzero(key(flat[part]) == threshold)
+            for part in _parts(flat)
+        ]
+        marked[np.concatenate(equal)[-surplus:]] = False
     return marked.reshape(scores.shape)
 
 
-def kth_lowest(flat, k):
+def kth_lowest(flat, k, key=None):
     """The `k`-th lowest value of a vector, `k` counting from 1.
 
     `np.partition` takes seconds where many values are equal, as those of
     pruned weights are. A sorted sample tells between which two values to
     look, and few lie there.
     """
-    sample = np.sort(flat[:: max(flat.size // _SAMPLE, 1)])
+    key = key or _same
+    sample = np.sort(key(flat[:: max(flat.size // _SAMPLE, 1)]))
     position = k / flat.size * sample.size
     margin = 3 * sample.size**0.5
     low = sample[max(int(position - margin), 0)]
     high = sample[min(int(position + margin), sample.size - 1)]
-    passed, near = 0, []
-    # Piece by piece, so that comparisons stay in the processor's cache.
-    for start in range(0, flat.size, _PIECE):
-        piece = flat[start : start + _PIECE]
+    below, passed, near = 0, 0, []
+    for part in _parts(flat):
+        piece = key(flat[part])
+        below += np.count_nonzero(piece < low)
         above = piece > low
         passed += piece.size - np.count_nonzero(above)
         above &= piece <= high
         near.append(piece[above])
-    if k <= passed and np.count_nonzero(flat < low) < k:
+    if below < k <= passed:
         return low
     near = np.concatenate(near)
     if 0 < k - passed <= near.size:
         return np.sort(near)[k - passed - 1]
     # An unlucky sample, as of values that repeat with its stride.
-    return np.sort(flat)[k - 1]
+    return np.sort(key(flat))[k - 1]
+
+
+def _parts(flat):
+    """Slices of a vector that stay in the processor's cache."""
+    for start in range(0, flat.size, _PIECE):
+        yield slice(start, start + _PIECE)
+
+
+def _same(values):
+    return values
 
 
 # Sizes in values: of the sample, and of the pieces.
@@ -80,7 +101,7 @@ def kept_count(total, sparsity):
     return max(round(total * (1.0 - sparsity)), 1)
 
 
-def keep_global(scores, sizes, shapes, sparsity):
+def keep_global(scores, sizes, shapes, sparsity, key=None):
     """One threshold over all kernels, as in the paper.
 
     Args:
@@ -88,6 +109,7 @@ def keep_global(scores, sizes, shapes, sparsity):
         sizes: List of integers, the weights in one unit of each kernel.
         shapes: List of the kernels' shapes `(rows, gates, columns)`.
         sparsity: Fraction of weights to prune.
+        key: See `lowest`.
 
     Returns:
         List of boolean arrays shaped like `scores`: which units live.
@@ -97,9 +119,11 @@ def keep_global(scores, sizes, shapes, sparsity):
     if len(scores) > 1:
         flat = np.concatenate([s.ravel() for s in scores])
     if len(set(sizes)) == 1:
-        pruned = lowest(flat, flat.size - kept_count(flat.size, sparsity))
+        pruned = lowest(flat, flat.size - kept_count(flat.size, sparsity), key)
     else:
-        pruned = _lowest_by_weight(flat, scores, sizes, sparsity)
+        pruned = _lowest_by_weight(
+            (key or _same)(flat), scores, sizes, sparsity
+        )
     ends = np.cumsum([s.size for s in scores])[:-1]
     return [
         ~part.reshape(s.shape)
@@ -107,13 +131,15 @@ def keep_global(scores, sizes, shapes, sparsity):
     ]
 
 
-def keep_local(scores, sizes, shapes, sparsity):
+def keep_local(scores, sizes, shapes, sparsity, key=None):
     """The same sparsity in every kernel; see `keep_global` for arguments."""
     del sizes, shapes
-    return [~lowest(s, s.size - kept_count(s.size, sparsity)) for s in scores]
+    return [
+        ~lowest(s, s.size - kept_count(s.size, sparsity), key) for s in scores
+    ]
 
 
-def keep_erk(scores, sizes, shapes, sparsity):
+def keep_erk(scores, sizes, shapes, sparsity, key=None):
     """Erdos-Renyi-kernel densities; see `keep_global` for arguments.
 
     A kernel's density is proportional to (inputs + outputs) / (inputs *
@@ -123,7 +149,7 @@ def keep_erk(scores, sizes, shapes, sparsity):
     del sizes
     densities = erk_densities(shapes, 1.0 - sparsity)
     return [
-        ~lowest(s, s.size - kept_count(s.size, 1.0 - density))
+        ~lowest(s, s.size - kept_count(s.size, 1.0 - density), key)
         for s, density in zip(scores, densities, strict=True)
     ]
 

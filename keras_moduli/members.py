@@ -10,6 +10,7 @@ from keras_moduli.groups import POOLS
 from keras_moduli.masks import RANKINGS
 from keras_moduli.masks import highest_along
 from keras_moduli.masks import kept_count
+from keras_moduli.patterns import Unstructured
 from keras_moduli.selection import kernels
 from keras_moduli.selection import select
 
@@ -90,9 +91,32 @@ class Members:
         Args:
             sparsity: The fraction of the group's weights to prune.
         """
-        scores = [self._scores(kernel) for kernel in self.kernels]
-        self._write(self._keep(scores, sparsity))
+        if self._by_magnitude_alone():
+            scores, key = [kernel.read() for kernel in self.kernels], np.abs
+        else:
+            scores, key = (
+                [self._scores(kernel) for kernel in self.kernels],
+                None,
+            )
+        for kernel, values in zip(self.kernels, scores, strict=True):
+            _check_no_nan(kernel.path, values)
+        self._write(self._keep(scores, sparsity, key))
         self.target = sparsity
+
+    def _by_magnitude_alone(self):
+        """Whether the weights themselves rank the units, as they most often do.
+
+        Where a weight lives at exactly 0 they do not tell it from pruned ones.
+        """
+        group = self.group
+        return (
+            isinstance(group.pattern, Unstructured)
+            and not group.by_penalty
+            and all(
+                np.count_nonzero(k.read()) == np.count_nonzero(k.mask())
+                for k in self.kernels
+            )
+        )
 
     def _write(self, alive):
         for kernel, units in zip(self.kernels, alive, strict=True):
@@ -110,17 +134,11 @@ class Members:
             mean = penalty.mean() or 1.0
             magnitudes *= mean / (mean + penalty)
         scores = pattern.pool(magnitudes, pool)
-        # What is pruned, and so 0, stays pruned: below weights that live at 0.
+        # What is pruned, and so 0, stays so: below what lives at 0.
         scores -= ~self._alive(kernel.mask())
-        if np.isnan(scores.max()):
-            raise ValueError(
-                f"'{kernel.path}' has NaN weights, which cannot be ranked: "
-                "training has diverged. Lower the learning rate or clip "
-                "gradients."
-            )
         return scores
 
-    def _keep(self, scores, sparsity):
+    def _keep(self, scores, sparsity, key):
         pattern = self.group.pattern
         if pattern.compete_axis is None:
             return RANKINGS[self.group.ranking](
@@ -128,6 +146,7 @@ class Members:
                 [pattern.unit_size(kernel.shape) for kernel in self.kernels],
                 [kernel.shape for kernel in self.kernels],
                 sparsity,
+                key,
             )
         axis = pattern.compete_axis
         return [
@@ -177,20 +196,17 @@ class Kernel:
 
     def magnitudes(self):
         """Their absolute values, in an array that may be written to."""
-        values = self._values()
-        # In place, if the backend gave a copy: allocating takes longer.
-        own = values.flags.owndata and values.flags.writeable
-        return self._chosen(np.abs(values, out=values if own else None))
+        return self._chosen(np.abs(self._values()))
 
     def _values(self):
-        values = self.variable.numpy()
+        values = masking.peek(self.variable)
         if values.dtype != np.float64:
             values = values.astype(np.float32, copy=False)
         return values
 
     def mask(self):
         """Where the weights live by the mask attached."""
-        return self._chosen(masking.mask_of(self.variable))
+        return self._chosen(masking.peek(self.variable.constraint.mask))
 
     def write(self, alive):
         """Sets the mask, and zeroes the weights that it prunes."""
@@ -228,6 +244,14 @@ class Kernel:
         if len(self.gates) == self.full_shape[1]:
             return array
         return array[:, list(self.gates), :]
+
+
+def _check_no_nan(path, values):
+    if np.isnan(values.max()):
+        raise ValueError(
+            f"'{path}' has NaN weights, which cannot be ranked: training has "
+            "diverged. Lower the learning rate or clip gradients."
+        )
 
 
 def _gate_count(path, found):

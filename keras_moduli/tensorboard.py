@@ -24,7 +24,8 @@ class SparsityTensorBoard(keras.callbacks.TensorBoard):
     same with neighbours on the space beside each other. All of it goes to the
     `train` folder under `log_dir`.
 
-    List it after `MagnitudePruning`. Needs TensorFlow, as Keras's own does.
+    List it after `MagnitudePruning`. Needs TensorFlow and the package
+    tensorboard (extra `tensorboard`), as Keras's own does.
 
     Args:
         log_dir: Where to log to. Defaults to `"logs"`.
