@@ -117,16 +117,24 @@ def write(task, layout, path):
     ]
     absolute, relative = map(max, zip(*differences, strict=True))
     check_difference(absolute, relative, task.tolerance)
+    model = flatbuffer.read(content)
     return Candidate(
         layout=layout,
         path=path,
         bytes=len(content),
         gzip_bytes=len(gzip.compress(content, mtime=0)),
-        operators=flatbuffer.operator_names(flatbuffer.read(content)),
+        operators=flatbuffer.operator_names(model),
         max_difference=absolute,
         relative_difference=relative,
-        notes=plan.notes + notes,
+        notes=plan.notes + notes + _floats(task, model),
     )
+
+
+def _floats(task, model):
+    names = flatbuffer.computed_in_float(model)
+    if task.quantization != "full_int8" or not names:
+        return ()
+    return (f"still computed in float32: {', '.join(names)}",)
 
 
 def latencies(paths, batch, rounds=30, seconds=2.0):

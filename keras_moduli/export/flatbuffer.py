@@ -110,6 +110,22 @@ def name_of(model, operator):
     return _names(schema.BuiltinOperator)[number]
 
 
+def computed_in_float(model):
+    """The names of operators whose results are floats, casts left out."""
+    return sorted(
+        {
+            name_of(model, operator)
+            for graph in model.subgraphs
+            for operator in graph.operators or []
+            if any(
+                type_of(graph.tensors[index]) == "float32"
+                for index in operator.outputs
+            )
+        }
+        - {"DEQUANTIZE"}
+    )
+
+
 def type_of(tensor):
     """The name of a tensor's type (`"float32"`)."""
     from ai_edge_litert import schema_py_generated as schema

@@ -59,9 +59,9 @@ def export_tflite(
         quantization: `None` for float32, `"float16"`, `"int8"` (int8
             weights, activations quantized as they come; matrices of fewer
             than 1,024 weights stay float), or `"full_int8"` (8-bit integers
-            throughout, for processors without floats; in ranges learnt from
-            `inputs`, recurrent layers unrolled, inputs and outputs still
-            float32). Defaults to `None`.
+            wherever the runtime has them; what stays float is noted in the
+            report. Ranges are learnt from `inputs`, recurrent layers
+            unrolled; inputs and outputs are float32). Defaults to `None`.
         layout: How zeros are made use of. `"dense"`: not at all.
             `"sparse"`: only nonzeros are stored; float32 in blocks of 4
             sources, int8 in blocks of 16 and very sparse float32 are also

@@ -1,6 +1,5 @@
 """Files of 8-bit integers throughout, calibrated on examples."""
 
-import os
 import signal
 
 import keras
@@ -35,16 +34,16 @@ def examples(count=40, shape=(12, 20)):
     return rng.normal(size=(count, *shape)).astype("float32")
 
 
-def types_computed_in(path):
-    """The types of all tensors that operators write, but the casts at ends."""
+def computed_in_float(path):
+    """Operators whose results are floats, but the casts at the ends."""
     model = flatbuffer.read(path.read_bytes())
     return {
-        flatbuffer.type_of(graph.tensors[index])
+        flatbuffer.name_of(model, operator)
         for graph in model.subgraphs
         for operator in graph.operators
-        if flatbuffer.name_of(model, operator) != "DEQUANTIZE"
         for index in operator.outputs
-    }
+        if flatbuffer.type_of(graph.tensors[index]) == "float32"
+    } - {"DEQUANTIZE"}
 
 
 def masked_tiles(model):
@@ -75,8 +74,11 @@ def test_whole_sequences(name, tmp_path):
     path = tmp_path / "m.tflite"
     report = export_tflite(model, path, "full_int8", "dense", inputs=x)
     assert "WHILE" not in report.operators
-    # What masks holds booleans; nothing computes in floats.
-    assert types_computed_in(path) <= {"int8", "int32", "bool"}
+    # The converter may leave a first step's split in floats, and nothing
+    # that computes; the report says so.
+    floats = computed_in_float(path)
+    assert floats <= {"SPLIT"}
+    assert bool(floats) == ("still computed" in " ".join(report.notes))
     assert not model.layers[0].get_config().get("unroll")
     for resolver in RESOLVERS:
         runner = Interpreter(
@@ -89,13 +91,14 @@ def test_whole_sequences(name, tmp_path):
         assert np.abs(got - wanted).mean() < 0.03 * np.abs(wanted).max()
 
 
+@pytest.mark.slow
 def test_one_step_in_integers(tmp_path):
     model = sequential(
         L.LSTM(32, return_sequences=True), L.Dense(5), shape=(None, 20)
     )
     x, path = examples(), tmp_path / "m.tflite"
     export_tflite(model, path, "full_int8", "dense", streaming=True, inputs=x)
-    assert types_computed_in(path) <= {"int8", "int32"}
+    assert not computed_in_float(path)
     wanted = model.predict(x[:1], verbose=0)
     runner = Interpreter(str(path)).get_signature_runner()
     state = {f"state_{i}": np.zeros((1, 32), "float32") for i in range(2)}
@@ -160,21 +163,19 @@ def test_any_signal_and_any_failure_is_an_error(tmp_path):
     script.write_text("import sys; open(sys.argv[2], 'w').write('done')")
     run_apart(script, tmp_path, str(tmp_path / "made"))
     assert (tmp_path / "made").read_text() == "done"
-    assert os.getpid()
 
 
 @pytest.mark.slow
-def test_what_has_no_integer_kernel_is_named(tmp_path):
-    x = keras.Input((4,))
+def test_what_has_no_integer_kernel_is_noted(tmp_path):
+    x = keras.Input((4,), name="x")
     model = keras.Model(x, keras.ops.cos(x))
-    with pytest.raises(ExportError, match="cannot convert|no built-in"):
-        export_tflite(
-            model,
-            tmp_path / "m.tflite",
-            "full_int8",
-            inputs=examples(shape=(4,)),
-        )
-    assert not any(tmp_path.iterdir())
+    report = export_tflite(
+        model,
+        tmp_path / "m.tflite",
+        "full_int8",
+        inputs=examples(shape=(4,)),
+    )
+    assert report.notes == ("still computed in float32: COS",)
 
 
 def test_what_it_needs_is_asked_for(tmp_path):
