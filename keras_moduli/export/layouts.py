@@ -30,12 +30,15 @@ class Plan:
 
 
 class Dense:
-    """Every weight is stored, as the converter does it."""
+    """Every weight is stored, as the converter does it.
+
+    The products of a recurrent layer's inputs are made before its loop.
+    """
 
     def plan(self, model, quantization, optimize_for):
         """How to write a model, or `None` if the layout has no use for it."""
-        del model, quantization, optimize_for
-        return Plan()
+        del quantization, optimize_for
+        return Plan(_plain(model))
 
     def finish(self, content, optimize_for):
         """Changes a converted file; gives it back with notes.
@@ -66,7 +69,7 @@ class Sparse(Dense):
             return None
         is_int8 = quantization in ("int8", "full_int8")
         block = encoding.Blocks(16 if is_int8 else 4)
-        rewrites = {}
+        rewrites = _plain(model)
         for layer, _ in lowerable(model):
             products = {
                 name: _padded_product(part.kernel, block.block)
@@ -107,10 +110,21 @@ class Tiled(Dense):
             if rewrite.products:
                 rewrites[id(layer)] = rewrite
                 notes.append(note)
-        return Plan(rewrites, tuple(notes)) if rewrites else None
+        if not rewrites:
+            return None
+        return Plan({**_plain(model), **rewrites}, tuple(notes))
 
 
 LAYOUTS = {"dense": Dense(), "sparse": Sparse(), "tiled": Tiled()}
+
+
+def _plain(model):
+    """Recurrent cells computed as they are, inputs before the loop."""
+    return {
+        id(layer): Rewrite({})
+        for layer, _ in lowerable(model)
+        if hasattr(layer, "recurrent_kernel")
+    }
 
 
 def _zeros(variable):

@@ -186,9 +186,9 @@ def test_a_difference_beyond_the_tolerance_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["m.tflite"]
 
 
-def nan_model():
+def model_with(value):
     model = sequential(L.LSTM(4))
-    model.layers[0].cell.recurrent_kernel.assign(np.full((4, 16), np.nan))
+    model.layers[0].cell.recurrent_kernel.assign(np.full((4, 16), value))
     return model
 
 
@@ -201,7 +201,10 @@ def nan_model():
         (MODELS["lstm"], {"batch_size": 0}, "positive integer"),
         (MODELS["lstm"], {"tolerance": -1}, "positive finite"),
         (lambda: keras.Sequential([L.LSTM(3)]), {}, "not built"),
-        (nan_model, {}, "finite"),
+        (lambda: model_with(np.nan), {}, "finite"),
+        (lambda: model_with(-np.inf), {}, "finite"),
+        (MODELS["lstm"], {"layout": "packed"}, "one of"),
+        (MODELS["lstm"], {"optimize_for": "beauty"}, "one of"),
     ],
 )
 def test_bad_input_is_refused(model, arguments, message, tmp_path):

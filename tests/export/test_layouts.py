@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import OpResolverType
 from keras_moduli import ModuliRegularizer
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
+from keras_moduli.export import flatbuffer
 
 L = keras.layers
 RESOLVERS = (
@@ -287,6 +288,22 @@ def test_auto_of_a_dense_model_tries_dense_only(tmp_path):
     report = export_tflite(sequential(L.GRU(24)), tmp_path / "m.tflite")
     assert report.layout == "dense"
     assert [row["layout"] for row in report.candidates] == ["dense"]
+
+
+@pytest.mark.parametrize("kind", [L.SimpleRNN, L.LSTM, L.GRU])
+def test_inputs_are_multiplied_before_the_loop(kind, tmp_path):
+    model = sequential(kind(64))
+    export_tflite(model, tmp_path / "m.tflite", layout="dense")
+    content = flatbuffer.read((tmp_path / "m.tflite").read_bytes())
+    products = [
+        [
+            flatbuffer.name_of(content, operator)
+            for operator in graph.operators
+        ].count("FULLY_CONNECTED")
+        for graph in content.subgraphs
+    ]
+    assert sorted(products) == [0, 1, 1]  # condition, body, what is around
+    check(model, tmp_path / "m.tflite")
 
 
 @pytest.mark.parametrize("layout", ["sparse", "tiled"])

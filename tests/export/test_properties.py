@@ -33,9 +33,9 @@ cases = st.fixed_dictionaries(
         "cell": st.sampled_from(sorted(CELLS)),
         "units": st.integers(1, 70),
         "features": st.integers(1, 40),
-        "steps": st.sampled_from([1, 2, 5, 40]),
+        "steps": st.sampled_from([1, 2, 5, 40, 120]),
         "batch_size": st.integers(1, 3),
-        "bidirectional": st.booleans(),
+        "wrapped": st.sampled_from(["plain", "bidirectional", "stacked"]),
         "sequences": st.booleans(),
         "read_out": st.integers(0, 33),
         "block": st.sampled_from([(1, 1), (4, 1), (16, 1), (16, 16)]),
@@ -54,9 +54,12 @@ def make(case):
     layer = CELLS[case["cell"]](
         case["units"], return_sequences=case["sequences"]
     )
-    if case["bidirectional"]:
+    layers = [keras.Input((case["steps"], case["features"]), name="x")]
+    if case["wrapped"] == "bidirectional":
         layer = L.Bidirectional(layer)
-    layers = [keras.Input((case["steps"], case["features"]), name="x"), layer]
+    elif case["wrapped"] == "stacked":
+        layers.append(L.GRU(17, return_sequences=True))
+    layers.append(layer)
     if case["read_out"]:
         layers.append(L.Dense(case["read_out"]))
     model = keras.Sequential(layers)
@@ -112,8 +115,8 @@ def test_files_are_right_or_exports_raise(case):
 
 @pytest.mark.slow
 @hypothesis.settings(
-    max_examples=100, deadline=None, derandomize=True, database=None
+    max_examples=300, deadline=None, derandomize=True, database=None
 )
 @hypothesis.given(cases)
-def test_a_hundred_files_are_right_or_exports_raise(case):
+def test_three_hundred_files_are_right_or_exports_raise(case):
     right_or_raises(case)

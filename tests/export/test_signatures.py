@@ -64,7 +64,9 @@ def check(model, path, length, atol):
     "layout, quantization, block, length, atol",
     [
         ("dense", None, None, 7, 1e-5),
-        ("sparse", "int8", (16, 1), None, 0.03),
+        pytest.param(
+            "sparse", "int8", (16, 1), None, 0.03, marks=pytest.mark.slow
+        ),
         pytest.param(
             "sparse", None, (4, 1), None, 1e-5, marks=pytest.mark.slow
         ),
