@@ -18,8 +18,7 @@ import keras
 import numpy as np
 
 from keras_moduli.arguments import positive_integer
-from keras_moduli.tasks.base import Task
-from keras_moduli.tasks.streams import held_out
+from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.streams import stream
 
 
@@ -138,7 +137,7 @@ def model(
 
 
 @dataclasses.dataclass(frozen=True)
-class Adding(Task):
+class Adding(Generated):
     """The task "adding": what a run needs of it, under one set of settings.
 
     Args:
@@ -213,23 +212,9 @@ class Adding(Task):
         """Endless training batches, from a step on."""
         return dataset(self.sequence_length, self.batch_size, seed, first_step)
 
-    @functools.cached_property
-    def validation(self):
-        """Validation data as `(x, y)`, the same for every seed."""
-        return self._held_out("validation")
-
-    @functools.cached_property
-    def test(self):
-        """Test data, likewise."""
-        return self._held_out("test")
-
-    def _held_out(self, part):
-        return held_out(
-            lambda generator: examples(
-                self.validation_size, self.sequence_length, generator
-            ),
-            part,
-        )
+    def examples(self, count, generator):
+        """Draws data; see the function of this name."""
+        return examples(count, self.sequence_length, generator)
 
     @property
     def trivial(self):

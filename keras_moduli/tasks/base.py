@@ -1,10 +1,13 @@
 """What every task has, unless it says otherwise."""
 
+import functools
+
+from keras_moduli.tasks.streams import held_out
+
 
 class Task:
     """Members that most tasks share; `keras_moduli.tasks` lists them all."""
 
-    digest = "generated"  # nothing but the settings tells the data apart
     pass_steps = None
     evaluation_batch = 128  # larger batches are faster and change nothing
 
@@ -16,3 +19,28 @@ class Task:
     def assets(self):
         """Files that a user of the trained model needs: none."""
         return {}
+
+
+class Generated(Task):
+    """A task whose data are drawn, without end.
+
+    It has `validation_size` and `examples(count, generator)`.
+    """
+
+    digest = "generated"  # nothing but the settings tells the data apart
+
+    @functools.cached_property
+    def validation(self):
+        """Validation data as `(inputs, y)`, the same for every seed."""
+        return self._held_out("validation")
+
+    @functools.cached_property
+    def test(self):
+        """Test data, likewise."""
+        return self._held_out("test")
+
+    def _held_out(self, part):
+        return held_out(
+            lambda generator: self.examples(self.validation_size, generator),
+            part,
+        )

@@ -21,8 +21,7 @@ import numpy as np
 
 from keras_moduli.arguments import positive_integer
 from keras_moduli.tasks import places
-from keras_moduli.tasks.base import Task
-from keras_moduli.tasks.streams import held_out
+from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.streams import stream
 from keras_moduli.tasks.trajectories import walk
 
@@ -166,7 +165,7 @@ def model(
 
 
 @dataclasses.dataclass(frozen=True)
-class Navigation(Task):
+class Navigation(Generated):
     """The task "navigation": what a run needs of it, under one set of settings.
 
     Args:
@@ -251,23 +250,9 @@ class Navigation(Task):
             first_step=first_step,
         )
 
-    @functools.cached_property
-    def validation(self):
-        """Validation data as `(inputs, y)`, the same for every seed."""
-        return self._held_out("validation")
-
-    @functools.cached_property
-    def test(self):
-        """Test data, likewise."""
-        return self._held_out("test")
-
-    def _held_out(self, part):
-        return held_out(
-            lambda generator: examples(
-                self.validation_size, self.sequence_length, generator
-            ),
-            part,
-        )
+    def examples(self, count, generator):
+        """Draws data; see the function of this name."""
+        return examples(count, self.sequence_length, generator)
 
     @property
     def trivial(self):

@@ -113,7 +113,8 @@ class Vocabulary:
 
     def decode(self, codes):
         """An array of codes as a string."""
-        return "".join((UNKNOWN + self.characters)[code] for code in codes)
+        symbols = self.symbols
+        return "".join(symbols[code] for code in codes)
 
 
 def _points(text):
