@@ -8,7 +8,12 @@ gets the same masks from the same weights.
 import numpy as np
 
 
-def lowest(scores, count, key=None):
+def same(values):
+    """The scores themselves, as a `key`."""
+    return values
+
+
+def lowest(scores, count, key=same):
     """Marks the `count` lowest scores.
 
     Args:
@@ -21,7 +26,6 @@ def lowest(scores, count, key=None):
     Returns:
         A boolean array of the same shape with exactly `count` true entries.
     """
-    key = key or _same
     flat = scores.ravel()
     if count == 0:
         return np.zeros(scores.shape, bool)
@@ -39,14 +43,13 @@ def lowest(scores, count, key=None):
     return marked.reshape(scores.shape)
 
 
-def kth_lowest(flat, k, key=None):
+def kth_lowest(flat, k, key=same):
     """The `k`-th lowest value of a vector, `k` counting from 1.
 
     `np.partition` takes seconds where many values are equal, as those of
     pruned weights are. A sorted sample tells between which two values to
     look, and few lie there.
     """
-    key = key or _same
     sample = np.sort(key(flat[:: max(flat.size // _SAMPLE, 1)]))
     position = k / flat.size * sample.size
     margin = 3 * sample.size**0.5
@@ -75,10 +78,6 @@ def _parts(flat):
         yield slice(start, start + _PIECE)
 
 
-def _same(values):
-    return values
-
-
 # Sizes in values: of the sample, and of the pieces.
 _SAMPLE = 1 << 15
 _PIECE = 1 << 15
@@ -101,7 +100,7 @@ def kept_count(total, sparsity):
     return max(round(total * (1.0 - sparsity)), 1)
 
 
-def keep_global(scores, sizes, shapes, sparsity, key=None):
+def keep_global(scores, sizes, shapes, sparsity, key=same):
     """One threshold over all kernels, as in the paper.
 
     Args:
@@ -121,9 +120,7 @@ def keep_global(scores, sizes, shapes, sparsity, key=None):
     if len(set(sizes)) == 1:
         pruned = lowest(flat, flat.size - kept_count(flat.size, sparsity), key)
     else:
-        pruned = _lowest_by_weight(
-            (key or _same)(flat), scores, sizes, sparsity
-        )
+        pruned = _lowest_by_weight(key(flat), scores, sizes, sparsity)
     ends = np.cumsum([s.size for s in scores])[:-1]
     return [
         ~part.reshape(s.shape)
@@ -131,7 +128,7 @@ def keep_global(scores, sizes, shapes, sparsity, key=None):
     ]
 
 
-def keep_local(scores, sizes, shapes, sparsity, key=None):
+def keep_local(scores, sizes, shapes, sparsity, key=same):
     """The same sparsity in every kernel; see `keep_global` for arguments."""
     del sizes, shapes
     return [
@@ -139,7 +136,7 @@ def keep_local(scores, sizes, shapes, sparsity, key=None):
     ]
 
 
-def keep_erk(scores, sizes, shapes, sparsity, key=None):
+def keep_erk(scores, sizes, shapes, sparsity, key=same):
     """Erdos-Renyi-kernel densities; see `keep_global` for arguments.
 
     A kernel's density is proportional to (inputs + outputs) / (inputs *

@@ -10,6 +10,7 @@ from keras_moduli.groups import POOLS
 from keras_moduli.masks import RANKINGS
 from keras_moduli.masks import highest_along
 from keras_moduli.masks import kept_count
+from keras_moduli.masks import same
 from keras_moduli.patterns import Unstructured
 from keras_moduli.selection import kernels
 from keras_moduli.selection import select
@@ -91,32 +92,27 @@ class Members:
         Args:
             sparsity: The fraction of the group's weights to prune.
         """
-        if self._by_magnitude_alone():
-            scores, key = [kernel.read() for kernel in self.kernels], np.abs
-        else:
-            scores, key = (
-                [self._scores(kernel) for kernel in self.kernels],
-                None,
-            )
+        scores, key = self._ranking()
         for kernel, values in zip(self.kernels, scores, strict=True):
             _check_no_nan(kernel.path, values)
         self._write(self._keep(scores, sparsity, key))
         self.target = sparsity
 
-    def _by_magnitude_alone(self):
-        """Whether the weights themselves rank the units, as they most often do.
+    def _ranking(self):
+        """One array of scores for each kernel, and the key they rank by.
 
-        Where a weight lives at exactly 0 they do not tell it from pruned ones.
+        Most often the weights themselves will do, by their magnitudes. But
+        where one lives at exactly 0 they do not tell it from pruned ones.
         """
         group = self.group
-        return (
-            isinstance(group.pattern, Unstructured)
-            and not group.by_penalty
-            and all(
-                np.count_nonzero(k.read()) == np.count_nonzero(k.mask())
-                for k in self.kernels
-            )
-        )
+        if isinstance(group.pattern, Unstructured) and not group.by_penalty:
+            weights = [kernel.read() for kernel in self.kernels]
+            if all(
+                np.count_nonzero(values) == np.count_nonzero(kernel.mask())
+                for kernel, values in zip(self.kernels, weights, strict=True)
+            ):
+                return weights, np.abs
+        return [self._scores(kernel) for kernel in self.kernels], same
 
     def _write(self, alive):
         for kernel, units in zip(self.kernels, alive, strict=True):
