@@ -1,5 +1,6 @@
 """Evenly spread points, and numberings that keep neighbours together."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import numpy as np
@@ -155,6 +156,33 @@ def locality(
     }
 
 
+def furthest_first(
+    count: int, away_from: Callable[[int], np.ndarray]
+) -> list[int]:
+    """Chooses points, each the furthest from those chosen before.
+
+    Args:
+        count: How many.
+        away_from: From the index of a point to the distances of all points
+            from it.
+
+    Returns:
+        Their indices; the first is 0.
+
+    Example:
+
+    >>> x = np.array([0.0, 1.0, 2.0, 10.0])
+    >>> keras_moduli.curves.furthest_first(3, lambda i: np.abs(x - x[i]))
+    [0, 3, 2]
+    """
+    chosen = [0]
+    nearest = away_from(0)
+    while len(chosen) < count:
+        chosen.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, away_from(chosen[-1]))
+    return chosen
+
+
 def _mean_distance(space, points, size):
     """The mean distance of two different points of a block."""
     if not 2 <= size <= len(points):
@@ -189,12 +217,7 @@ def _furthest_points(space, n, seed):
             space.distance, candidates, candidates[point : point + 1]
         )[:, 0]
 
-    chosen = [0]
-    nearest = away_from(0)
-    while len(chosen) < n:
-        chosen.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, away_from(chosen[-1]))
-    return candidates[chosen]
+    return candidates[furthest_first(n, away_from)]
 
 
 def _split(apart, indices, last):

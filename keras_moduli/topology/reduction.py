@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_moduli.arguments import positive_integer
+from keras_moduli.curves import furthest_first
 
 _NEIGHBOURS = 10  # by whose distance a point counts as an outlier
 
@@ -67,7 +68,12 @@ def reduce_states(
     lonely = nearest.kneighbors(points)[0][:, -1]
     dense = np.argsort(lonely, kind="stable")
     points = points[dense[: len(points) - int(outliers * len(points))]]
-    return points[_furthest(points, min(landmarks, len(points)))]
+    return points[
+        furthest_first(
+            min(landmarks, len(points)),
+            lambda index: np.linalg.norm(points - points[index], axis=1),
+        )
+    ]
 
 
 _LOOKED_AT = 5000
@@ -86,14 +92,3 @@ def _checked(states):
             "`states` must be finite. Received: an array with NaN or infinity"
         )
     return points
-
-
-def _furthest(points, count):
-    """Indices of points, each the furthest from those before it."""
-    chosen = [0]
-    nearest = np.linalg.norm(points - points[0], axis=1)
-    while len(chosen) < count:
-        chosen.append(int(np.argmax(nearest)))
-        apart = np.linalg.norm(points - points[chosen[-1]], axis=1)
-        nearest = np.minimum(nearest, apart)
-    return chosen
