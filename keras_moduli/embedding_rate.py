@@ -71,7 +71,8 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         if self._rate != 1.0:
-            self._sync()
+            # On the JAX backend, asking for `self.model` brings its variables
+            # up to date.
             self._before = [
                 np.copy(ops.convert_to_numpy(v))
                 for v in trained_points(self.model)
@@ -82,7 +83,6 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
     ) -> None:
         if self._rate == 1.0:
             return
-        self._sync()
         for variable, before in zip(
             trained_points(self.model), self._before, strict=True
         ):
@@ -90,11 +90,6 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
             after = space.nearest(before, ops.convert_to_numpy(variable))
             moved = before + self._rate * (ops.convert_to_numpy(after) - before)
             variable.assign(space.project(moved) if self._rate else before)
-
-    def _sync(self):
-        # On the JAX backend `fit` holds the values outside the variables.
-        if hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
 
 
 def trained_points(model):

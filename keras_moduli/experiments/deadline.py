@@ -10,6 +10,9 @@ PAUSED = "paused.txt"  # stands in a folder whose run ran out of time
 class OutOfTime(Exception):
     """There is no time for another epoch; what is done so far is kept."""
 
+    def __str__(self):
+        return "Time is up; what is done so far is kept."
+
 
 class Deadline(keras.callbacks.Callback):
     """Stops a training before the epoch that would not end in time.
@@ -44,4 +47,4 @@ class Deadline(keras.callbacks.Callback):
 def check(moment, needed=0.0):
     """Raises `OutOfTime` if `moment` is less than `needed` seconds ahead."""
     if moment is not None and time.time() + needed > moment:
-        raise OutOfTime("Time is up; what is done so far is kept.")
+        raise OutOfTime

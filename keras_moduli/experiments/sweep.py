@@ -185,7 +185,7 @@ class Sweep:
         with bar:
             failed = self._work(list(waiting), console, pool, deadline, show)
         if not all(n in failed or self._run(n).finished for n in waiting):
-            raise OutOfTime("Time is up; what is done so far is kept.")
+            raise OutOfTime
         return failed
 
     def _work(self, todo, console, pool, deadline, show):
