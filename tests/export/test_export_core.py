@@ -4,30 +4,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.interpreter import OpResolverType
+from running import RESOLVERS
+from running import run
+from running import runner_of
 
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
 
 L = keras.layers
-RESOLVERS = (
-    OpResolverType.AUTO,
-    OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-)
 
 
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(7)
-
-
-def run(path, resolver=OpResolverType.AUTO, **inputs):
-    interpreter = Interpreter(
-        model_path=str(path), experimental_op_resolver_type=resolver
-    )
-    return interpreter.get_signature_runner()(**inputs)
 
 
 def sequential(*layers, shape=(6, 5), **options):
@@ -105,7 +95,7 @@ def test_stateful_file_keeps_its_state_and_starts_at_zero(tmp_path):
         np.testing.assert_array_equal(state, value)
     model.layers[0].reset_state()
     wanted = [np.array(model(batch)) for batch in x]
-    runner = Interpreter(str(tmp_path / "m.tflite")).get_signature_runner()
+    runner = runner_of(tmp_path / "m.tflite")
     loaded = tf.saved_model.load(tmp_path / "saved")
     for batch, answer in zip(x, wanted, strict=True):
         np.testing.assert_allclose(

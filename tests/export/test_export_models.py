@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from running import run
 
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_saved_model
@@ -19,10 +19,6 @@ L = keras.layers
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(11)
-
-
-def run(path, **inputs):
-    return Interpreter(str(path)).get_signature_runner()(**inputs)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import signal
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.interpreter import OpResolverType
+from running import RESOLVERS
+from running import runner_of
 
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
@@ -14,10 +14,6 @@ from keras_moduli.export import flatbuffer
 from keras_moduli.export.calibration import run_apart
 
 L = keras.layers
-RESOLVERS = (
-    OpResolverType.AUTO,
-    OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -35,15 +31,7 @@ def examples(count=40, shape=(12, 20)):
 
 
 def computed_in_float(path):
-    """Operators whose results are floats, but the casts at the ends."""
-    model = flatbuffer.read(path.read_bytes())
-    return {
-        flatbuffer.name_of(model, operator)
-        for graph in model.subgraphs
-        for operator in graph.operators
-        for index in operator.outputs
-        if flatbuffer.type_of(graph.tensors[index]) == "float32"
-    } - {"DEQUANTIZE"}
+    return flatbuffer.computed_in_float(flatbuffer.read(path.read_bytes()))
 
 
 def masked_tiles(model):
@@ -77,13 +65,11 @@ def test_whole_sequences(name, tmp_path):
     # The converter may leave a first step's split in floats, and nothing
     # that computes; the report says so.
     floats = computed_in_float(path)
-    assert floats <= {"SPLIT"}
+    assert set(floats) <= {"SPLIT"}
     assert bool(floats) == ("still computed" in " ".join(report.notes))
     assert not model.layers[0].get_config().get("unroll")
     for resolver in RESOLVERS:
-        runner = Interpreter(
-            str(path), experimental_op_resolver_type=resolver
-        ).get_signature_runner()
+        runner = runner_of(path, resolver)
         wanted = model.predict(x, verbose=0)
         got = np.concatenate([runner(x=one[None])["output_0"] for one in x])
         assert np.abs(got - wanted).max() < 0.2 * np.abs(wanted).max()
@@ -100,7 +86,7 @@ def test_one_step_in_integers(tmp_path):
     export_tflite(model, path, "full_int8", "dense", streaming=True, inputs=x)
     assert not computed_in_float(path)
     wanted = model.predict(x[:1], verbose=0)
-    runner = Interpreter(str(path)).get_signature_runner()
+    runner = runner_of(path)
     state = {f"state_{i}": np.zeros((1, 32), "float32") for i in range(2)}
     for t in range(12):
         answer = runner(x=x[:1, t : t + 1], **state)

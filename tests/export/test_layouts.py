@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.interpreter import OpResolverType
+from running import RESOLVERS
+from running import run
+from running import runner_of
 
 from keras_moduli import ModuliRegularizer
 from keras_moduli.export import ExportError
@@ -12,22 +13,11 @@ from keras_moduli.export import export_tflite
 from keras_moduli.export import flatbuffer
 
 L = keras.layers
-RESOLVERS = (
-    OpResolverType.AUTO,
-    OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-)
 
 
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(3)
-
-
-def run(path, resolver=OpResolverType.AUTO, **inputs):
-    interpreter = Interpreter(
-        model_path=str(path), experimental_op_resolver_type=resolver
-    )
-    return interpreter.get_signature_runner()(**inputs)
 
 
 def sequential(*layers, shape=(6, 40)):
@@ -158,7 +148,7 @@ def test_tiles_of_a_stateful_layer_keep_the_order_of_its_state(tmp_path):
     )
     x = np.random.default_rng(3).normal(size=(4, 1, 2, 9)).astype("float32")
     model.layers[0].reset_state()
-    runner = Interpreter(str(tmp_path / "m.tflite")).get_signature_runner()
+    runner = runner_of(tmp_path / "m.tflite")
     for batch in x:
         np.testing.assert_allclose(
             runner(x=batch)["output_0"], model(batch), atol=1e-5

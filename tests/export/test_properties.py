@@ -8,17 +8,13 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.interpreter import OpResolverType
+from running import RESOLVERS
+from running import runner_of
 
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
 
 L = keras.layers
-RESOLVERS = (
-    OpResolverType.AUTO,
-    OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-)
 CELLS = {
     "lstm": L.LSTM,
     "gru": L.GRU,
@@ -94,9 +90,7 @@ def right_or_raises(case):
             wanted = keras.ops.convert_to_numpy(model(x))
             largest = max(np.abs(wanted).max(), 0.1)
             for resolver in RESOLVERS:
-                runner = Interpreter(
-                    str(path), experimental_op_resolver_type=resolver
-                ).get_signature_runner()
+                runner = runner_of(path, resolver)
                 np.testing.assert_allclose(
                     runner(x=x)["output_0"],
                     wanted,

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.interpreter import OpResolverType
+from running import RESOLVERS
 
 from keras_moduli.export import ExportError
 from keras_moduli.export import candidates
@@ -12,10 +12,6 @@ from keras_moduli.export import export_tflite
 from keras_moduli.export import inspect
 
 L = keras.layers
-RESOLVERS = (
-    OpResolverType.AUTO,
-    OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-)
 
 
 def model_of(length, block=None):

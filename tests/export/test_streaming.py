@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from running import runner_of
 
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
@@ -18,7 +18,7 @@ def seed():
 
 def stream(path, x, name="x"):
     """The answers of a one-step file to every step of `x`, by hand."""
-    runner = Interpreter(str(path)).get_signature_runner()
+    runner = runner_of(path)
     state = {
         key: np.zeros(detail["shape"], "float32")
         for key, detail in runner.get_input_details().items()
