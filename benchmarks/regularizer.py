@@ -144,8 +144,14 @@ def main():
     parser.add_argument(
         "--quick", action="store_true", help="one small size, few rounds"
     )
-    quick = parser.parse_args().quick
-    print_overhead((64,) if quick else (128, 512, 2048), 5 if quick else 21)
+    parser.add_argument("--units", type=int, nargs="+", help="other sizes")
+    parser.add_argument("--rounds", type=int, help="how often to take turns")
+    given = parser.parse_args()
+    quick = given.quick
+    print_overhead(
+        given.units or ((64,) if quick else (128, 512, 2048)),
+        given.rounds or (5 if quick else 21),
+    )
     print_penalty(1024 if quick else 8192)
 
 
