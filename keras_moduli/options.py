@@ -39,7 +39,12 @@ TASK_OPTIONS = {
         "UTF-8 text files (default: the Python standard library's own "
         "sources on this machine)",
     ),
-    "cells": (int, "N", "navigation: place cells (default: 128)"),
+    "cells": (int, "N", "navigation: place cells (default: 256)"),
+    "width": (
+        float,
+        "X",
+        "navigation: width of a place field in metres (default: 0.3)",
+    ),
     "learning_rate": (
         float,
         "X",

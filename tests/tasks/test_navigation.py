@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_moduli.experiments.settings import Settings
 from keras_moduli.tasks import navigation
 from keras_moduli.tasks import places
 from keras_moduli.tasks import trajectories
@@ -115,6 +116,15 @@ def test_decoding_the_true_code_is_nearly_right():
     assert 2 < float(metric.result()) < 6
 
 
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_the_cells_of_the_presets_can_be_decoded(preset):
+    task = Settings.of("navigation", {}, preset).make_task()
+    _, y = task.validation
+    metric = places.PositionError(task.cells, width=task.width)
+    metric.update_state(y, places.code(y, metric.centres, task.width))
+    assert float(metric.result()) < 7  # cm
+
+
 def test_always_answering_the_centre_is_84_cm_wrong():
     positions = np.random.default_rng(0).uniform(-1.1, 1.1, (20000, 2))
     metric = places.PositionError(3)
@@ -149,7 +159,7 @@ def test_the_model_is_that_of_the_paper_and_comes_back_from_a_file(tmp_path):
     assert kernel.shape == (2, 24)
     inputs, y = task.validation
     cells = places.centres(16, 2.2)
-    code = places.code(inputs["start"], cells)
+    code = places.code(inputs["start"], cells, task.width)
     state = keras.ops.convert_to_numpy(code) @ encoder
     outputs = []
     for step in range(6):
@@ -186,7 +196,8 @@ def test_a_few_steps_help():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("units", 0), ("cells", 2), ("sequence_length", -1)]
+    ("name", "value"),
+    [("units", 0), ("cells", 2), ("sequence_length", -1), ("width", 0.0)],
 )
 def test_impossible_sizes_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
