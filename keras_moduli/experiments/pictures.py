@@ -4,10 +4,12 @@ import keras
 import numpy as np
 
 from keras_moduli import plotting
+from keras_moduli.experiments.training import Run
 from keras_moduli.files import atomic_path
 from keras_moduli.selection import kernels
 
 _NEURONS = 3
+_DENSEST = 0.1  # of a kernel: more dots would be a grey square
 
 
 def draw(folder, runs, metric_label):
@@ -33,7 +35,10 @@ def draw(folder, runs, metric_label):
 
 
 def draw_sweep(folder, rows):
-    """Writes `tradeoff.png`, `curves.png` and `<run>/connections.png`.
+    """Writes `tradeoff.png` and `curves.png`, and two pictures of some runs.
+
+    `connections.png` and `kernels.png` stand in the folder of the first seed
+    of everything that has a regularizer.
 
     Args:
         folder: A `pathlib.Path`.
@@ -43,7 +48,8 @@ def draw_sweep(folder, rows):
         The paths written.
 
     Raises:
-        ValueError: If no run is finished.
+        ValueError: If no run is finished, or the data is not there any more,
+            which `kernels.png` needs to make a model anew; it is drawn last.
     """
     rows = [row for row in rows if row.runs]
     if not rows:
@@ -59,9 +65,11 @@ def draw_sweep(folder, rows):
     for path, figure in figures.items():
         _save(path, figure)
     runs = [row.runs[0] for row in rows if row.settings.regularizer()]
-    for run in runs:
-        _save(run.folder / "connections.png", _connections(run))
-    return [*figures, *(run.folder / "connections.png" for run in runs)]
+    pictures = {"connections.png": _connections, "kernels.png": _kernels}
+    for name, picture in pictures.items():
+        for run in runs:
+            _save(run.folder / name, picture(run))
+    return [*figures, *(run.folder / n for n in pictures for run in runs)]
 
 
 def _tradeoff(rows, task):
@@ -146,6 +154,37 @@ def _connections(run):
         fontsize=11,
     )
     return figure
+
+
+def _kernels(run):
+    """The recurrent kernel by position, before the training and after."""
+    model = run.model()
+    regularizer = _regularizer(model)
+    after = _recurrent_kernel(model)
+    task = run.settings.make_task()
+    first = Run(run.folder, run.settings, task).first_model()
+    before = _recurrent_kernel(first)
+    count = min(np.count_nonzero(after), int(_DENSEST * after.size))
+    figure = _figure(8.4, 4.6)
+    for ax, kernel, when in zip(
+        figure.subplots(1, 2), (before, after), ("before", "after"), strict=True
+    ):
+        plotting.plot_kernel(_largest(kernel, count), regularizer, ax=ax)
+        ax.set_title(f"{when} training", fontsize=10)
+    figure.suptitle(
+        f"The largest {count / after.size:.0%} of the recurrent weights, "
+        f"neurons in their order on the {regularizer.space.name}",
+        fontsize=11,
+    )
+    return figure
+
+
+def _largest(kernel, count):
+    """A kernel with all but its largest weights set to zero."""
+    kept = np.argsort(np.abs(kernel), axis=None)[kernel.size - count :]
+    largest = np.zeros_like(kernel)
+    largest.flat[kept] = kernel.flat[kept]
+    return largest
 
 
 def _regularizer(model):

@@ -140,6 +140,19 @@ class Run:
         """The trained model."""
         return keras.saving.load_model(self.folder / "model.keras")
 
+    def first_model(self):
+        """The model before its first step, made anew."""
+        self._set_seed()
+        return self.task.model(
+            self.settings.total_steps, self.settings.regularizer()
+        )
+
+    def _set_seed(self):
+        # A ticket's weights are others than those that its masks are from.
+        keras.utils.set_random_seed(
+            self.settings.seed + (_OTHER_WEIGHTS if self._masks else 0)
+        )
+
     def curves(self):
         """The logs of every epoch, a list of dicts."""
         return folders.read_json(self.folder / "curves.json")
@@ -158,17 +171,11 @@ class Run:
 
     def _begin(self, console, label):
         """The model to go on with, and the curves so far."""
-        # A ticket's weights are others than those that its masks are from.
-        keras.utils.set_random_seed(
-            self.settings.seed + (_OTHER_WEIGHTS if self._masks else 0)
-        )
         checkpoint = checkpoints.latest(self._checkpoints)
         if checkpoint is None:
-            model = self.task.model(
-                self.settings.total_steps, self.settings.regularizer()
-            )
-            curves = []
+            model, curves = self.first_model(), []
         else:
+            self._set_seed()
             model, curves = checkpoints.restore(checkpoint)
             console.print(f"{label}: goes on after epoch {len(curves)}")
         if not BAKES_MASKS:

@@ -174,10 +174,25 @@ def test_pictures_of_a_sweep(finished):
         "curves.png",
         "torus-difference_of_gaussians-factor0.001-sparsity0.9-seed0/"
         "connections.png",
+        "torus-difference_of_gaussians-factor0.001-sparsity0.9-seed0/"
+        "kernels.png",
     ]
     for path in paths:
         with Image.open(path) as image:
             assert len(image.convert("RGB").getcolors(2**24)) > 20
+
+
+def test_the_model_before_its_first_step_comes_again(tmp_path):
+    settings = next(iter(plan(seeds=1).values()))
+    run = Run(tmp_path / "run", settings, settings.make_task())
+    before = run.first_model().get_weights()
+    run.train(QUIET, "run")
+    again = Run(tmp_path / "run", settings, settings.make_task())
+    for one, other in zip(
+        before, again.first_model().get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(before[0], run.model().get_weights()[0])
 
 
 def test_nothing_finished_is_nothing_to_draw(tmp_path):
