@@ -9,6 +9,7 @@ from rich.console import Console
 from keras_moduli import options
 from keras_moduli.arguments import positive
 from keras_moduli.arguments import positive_integer
+from keras_moduli.experiments import comparison
 from keras_moduli.experiments import sweep as sweeps
 from keras_moduli.experiments import table as tables
 from keras_moduli.experiments.clusters import Cluster
@@ -143,7 +144,10 @@ def table(arguments):
     """`keras-moduli table DIR`."""
     try:
         rows = tables.load(arguments.folder)
-        text = tables.render(rows, arguments.format)
+        if arguments.against is None:
+            text = tables.render(rows, arguments.format)
+        else:
+            text = comparison.render(rows, arguments.against, arguments.format)
     except (ValueError, OSError) as error:
         raise Failure(error, 2) from error
     print(text, end="")
@@ -256,6 +260,13 @@ def _add_table(commands):
     command.add_argument("folder", metavar="DIR", help="folder of a sweep")
     command.add_argument(
         "--format", choices=list(tables.FORMS), default="markdown"
+    )
+    command.add_argument(
+        "--against",
+        metavar="LABEL",
+        help="how much worse all others are than this one, seed by seed, for "
+        "example 'torus, difference_of_gaussians'; of each the factor that "
+        "validates best",
     )
     command.set_defaults(command=table)
 

@@ -35,6 +35,12 @@ class Row:
         return [run.metrics()["test"][self._metric] for run in self.runs]
 
     @property
+    def by_seed(self):
+        """The metric of every finished run on the test data, by seed."""
+        seeds = [run.settings.seed for run in self.runs]
+        return dict(zip(seeds, self.values, strict=True))
+
+    @property
     def validation(self):
         """The metric of every finished run, on the validation data."""
         return [run.metrics()[self._metric] for run in self.runs]

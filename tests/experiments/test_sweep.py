@@ -18,6 +18,7 @@ from PIL import Image
 from rich.console import Console
 
 from keras_moduli import cli
+from keras_moduli.experiments import comparison
 from keras_moduli.experiments import folders
 from keras_moduli.experiments import sweep
 from keras_moduli.experiments import table
@@ -151,6 +152,49 @@ def test_the_best_mean_is_bold(finished):
     latex = table.render(table.load(finished), "latex")
     assert f"\\textbf{{{means[best]:.4g}}}" in latex
     assert "difference\\_of\\_gaussians & 0.001 & 90\\%" in latex
+
+
+def test_differences_are_between_runs_of_one_seed(finished, capsys):
+    torus, none = (metrics(finished, f"{n}*") for n in ("torus", "none"))
+    worse = [n - t for n, t in zip(none, torus, strict=True)]
+    reference = "torus, difference_of_gaussians"
+    command = ["table", str(finished), "--format", "csv"]
+    assert cli.main([*command, "--against", reference]) == 0
+    (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert line["regularizer"] == "none"
+    for column, expected in (
+        ("mean", statistics.mean(none)),
+        ("worse by", statistics.mean(worse)),
+        ("std", statistics.stdev(worse)),
+    ):
+        assert float(line[column]) == pytest.approx(expected, rel=1e-3)
+    count = sum(difference > 0 for difference in worse)
+    assert line["worse in"] == f"{count} of 2"
+    assert cli.main([*command, "--against", "circle"]) == 2
+    assert "`against` must be one of" in capsys.readouterr().err
+
+
+def test_of_several_factors_the_one_that_validates_best_counts(
+    finished, tmp_path
+):
+    folder = tmp_path / "out"
+    shutil.copytree(finished, folder)
+    for run in folder.glob("torus*"):
+        other = folder / run.name.replace("factor0.001", "factor0.1")
+        shutil.copytree(run, other)
+        for path, change in (
+            (other / "settings.json", {"factor": 0.1}),
+            (other / "metrics.json", {"mse": -1.0}),
+        ):
+            document = {**json.loads(path.read_text()), **change}
+            path.write_text(json.dumps(document))
+    reference = table.load(folder)[-1].label
+    text = comparison.render(table.load(folder), reference, "csv")
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert (line["regularizer"], line["factor"]) == (
+        "torus, difference_of_gaussians",
+        "0.1",
+    )
 
 
 def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
