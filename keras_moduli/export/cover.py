@@ -87,8 +87,8 @@ def cover(kernel, gates, tile, joint, optimize_for):
         if rows
     )
     weights = sum(len(p.rows) * tile * len(p.columns) * width for p in products)
-    # A product takes a slice for every run of rows, and joins them.
-    operators = sum(2 + len(runs(p.rows)) for p in products)
+    # Products of one size are one operator, between two that move tiles.
+    operators = 3 * len({(len(p.rows), len(p.columns)) for p in products})
     cost = weights + operators * _WEIGHTS_PER_OPERATOR[optimize_for]
     return Cover(tile, gates, joint, products, weights, cost)
 
@@ -108,9 +108,3 @@ def pad_kernel(kernel, gates, tile):
     blocks = kernel.reshape(rows, gates, units)
     padded = np.pad(blocks, ((0, -rows % tile), (0, 0), (0, -units % tile)))
     return padded.reshape(padded.shape[0], -1)
-
-
-def runs(numbers):
-    """Splits increasing numbers into runs of neighbours."""
-    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
-    return np.split(np.asarray(numbers), breaks)

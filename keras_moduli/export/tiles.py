@@ -4,16 +4,16 @@ import keras
 import numpy as np
 
 from keras_moduli.export.cover import pad_kernel
-from keras_moduli.export.cover import runs
 
 
 def tiled_product(kernel, cover):
     """The product with a kernel, made by the pieces of a cover.
 
-    Every piece is one small dense product over the source tiles that it
-    needs, joined; its result is cut into tiles, and all of them are put in
-    the order of the gates. Only built-in operators of LiteRT are used, and
-    its fast dense kernels.
+    The input is cut into tiles. Every piece is one small dense product over
+    the source tiles that it needs; pieces of the same size are one batched
+    product, because an operator costs a runtime time by itself. The results
+    are cut into tiles too and put in the order of the gates. Only built-in
+    operators of LiteRT are used, and its fast dense kernels.
 
     Args:
         kernel: Array of shape `(rows, gates * units)`.
@@ -24,37 +24,66 @@ def tiled_product(kernel, cover):
     """
     rows, units = len(kernel), kernel.shape[1] // cover.gates
     padded = pad_kernel(kernel, cover.gates, cover.tile)
-    pieces = [_piece(padded, cover, product) for product in cover.products]
-    places = _places(cover, padded.shape[1] // cover.tile)
+    tile, count = cover.tile, len(padded) // cover.tile
+    groups = _groups(cover.products)
+    stacks = [_stack(padded, cover, products) for products in groups]
+    places = _places(cover, groups, padded.shape[1] // tile)
 
     def product(x):
         x = keras.ops.pad(x, ((0, 0), (0, len(padded) - rows)))
-        tiles = [
-            keras.ops.matmul(_join(x, spans), weights)
-            for spans, weights in pieces
-        ]
+        x = keras.ops.reshape(x, (-1, count, tile))
+        results = [_multiplied(x, *stack) for stack in stacks]
         if -1 in places:  # gate tiles without a single weight
-            tiles.append(keras.ops.zeros_like(x[:, : cover.tile]))
-        y = keras.ops.concatenate(tiles, axis=-1)
-        y = _in_order(y, places, cover.tile)
+            results.append(keras.ops.zeros_like(x[:, 0]))
+        y = keras.ops.concatenate(results, axis=-1)
+        y = _in_order(y, places, tile)
         return _without_padding(y, cover.gates, units)
 
     return product
 
 
-def _piece(padded, cover, product):
-    """Which spans of the input a piece joins, and its dense weights."""
+def _groups(products):
+    """Lists of products that have the same size."""
+    groups = {}
+    for product in products:
+        size = len(product.rows), len(product.columns)
+        groups.setdefault(size, []).append(product)
+    return list(groups.values())
+
+
+def _stack(padded, cover, products):
+    """The source tiles that like products read, and their dense weights.
+
+    Returns:
+        A pair: indices of tiles, product by product, and an array
+        `(products, rows, columns)`.
+    """
+    sources = [row for product in products for row in product.rows]
+    weights = np.stack([_weights(padded, cover, one) for one in products])
+    return np.array(sources, "int32"), weights
+
+
+def _weights(padded, cover, product):
     tile = cover.tile
     tiles = padded.reshape(
         len(padded) // tile, tile, -1, tile
     )  # (row tiles, rows, gate tiles, columns)
     gate_tiles = _gate_tiles(cover, product, tiles.shape[2])
     weights = tiles[list(product.rows)][:, :, gate_tiles]
-    weights = weights.reshape(len(product.rows) * tile, -1)
-    spans = [
-        (run[0] * tile, (run[-1] + 1) * tile) for run in runs(product.rows)
-    ]
-    return spans, weights
+    return weights.reshape(len(product.rows) * tile, -1)
+
+
+def _multiplied(x, sources, weights):
+    """The results `(batch, products * columns)` of a stack of products."""
+    products, rows, columns = weights.shape
+    if not np.array_equal(sources, np.arange(x.shape[1])):
+        x = keras.ops.take(x, sources, axis=1)
+    if products == 1:
+        return keras.ops.matmul(keras.ops.reshape(x, (-1, rows)), weights[0])
+    x = keras.ops.reshape(x, (-1, products, rows))
+    y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), weights)
+    y = keras.ops.transpose(y, (1, 0, 2))
+    return keras.ops.reshape(y, (-1, products * columns))
 
 
 def _gate_tiles(cover, product, count):
@@ -69,24 +98,17 @@ def _gate_tiles(cover, product, count):
     ]
 
 
-def _places(cover, count):
+def _places(cover, groups, count):
     """Where each gate tile stands in the joined results, -1 for nowhere."""
     places = np.full(count, -1)
     made = [
         tile
-        for product in cover.products
+        for products in groups
+        for product in products
         for tile in _gate_tiles(cover, product, count)
     ]
     places[made] = np.arange(len(made))
     return places
-
-
-def _join(x, spans):
-    pieces = [
-        x if (start, end) == (0, x.shape[-1]) else x[:, start:end]
-        for start, end in spans
-    ]
-    return pieces[0] if len(pieces) == 1 else keras.ops.concatenate(pieces, -1)
 
 
 def _in_order(y, places, tile):
