@@ -64,8 +64,9 @@ def test_the_version_is_in_the_changelog():
     )
 
 
-def test_the_readme_links_to_what_exists():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["README.md", "RESULTS.md"])
+def test_links_lead_to_what_exists(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
     assert "@@" not in text
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if not target.startswith("http"):

@@ -37,6 +37,8 @@ def test_curves(ax):
     looks = {(line.get_linestyle(), line.get_marker()) for line in ax.lines}
     assert len(looks) == 2  # told apart without colour
     assert ax.get_ylabel() == "val_loss"
+    ticks = ax.get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))  # epochs are whole
 
 
 def test_sparsity_over_its_schedule(ax):

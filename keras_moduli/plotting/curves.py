@@ -53,6 +53,7 @@ def plot_curves(
         )
     ax.set_ylabel(label or metric)
     ax.set_xlabel("epoch")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False)
     style.tidy(ax)
     return ax
