@@ -11,6 +11,7 @@ from running import runner_of
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
 from keras_moduli.export import flatbuffer
+from keras_moduli.export import inspect
 from keras_moduli.export.calibration import run_apart
 
 L = keras.layers
@@ -110,6 +111,32 @@ def test_every_layout_and_both_signatures(tmp_path):
     assert "error" not in tried["dense"]
     assert "error" not in tried["tiled"]
     assert tried["tiled"]["bytes"] < tried["dense"]["bytes"] + 20_000
+
+
+@pytest.mark.slow
+def test_blocks_are_stored_and_multiplied_sparsely(tmp_path):
+    model, x = sequential(L.LSTM(64), L.Dense(5)), examples()
+    kernel = model.layers[0].cell.recurrent_kernel
+    rng = np.random.default_rng(0)
+    alive = np.repeat(rng.random((4, 256)) < 0.1, 16, axis=0)
+    kernel.assign(kernel * alive)
+    reports = {
+        layout: export_tflite(
+            model, tmp_path / f"{layout}.tflite", "full_int8", layout, inputs=x
+        )
+        for layout in ("dense", "sparse")
+    }
+    # Only the recurrent kernel is sparse: 16,384 weights, a tenth alive.
+    saved = reports["dense"].bytes - reports["sparse"].bytes
+    assert 12_000 < saved < 16_384
+    weights = inspect(tmp_path / "sparse.tflite").weights
+    assert "sparse, blocks of 16" in [each.stored for each in weights]
+    wanted = model.predict(x, verbose=0)
+    for resolver in RESOLVERS:
+        runner = runner_of(tmp_path / "sparse.tflite", resolver)
+        got = np.concatenate([runner(x=one[None])["output_0"] for one in x])
+        assert np.abs(got - wanted).max() < 0.2 * np.abs(wanted).max()
+        assert np.abs(got - wanted).mean() < 0.03 * np.abs(wanted).max()
 
 
 class Sum(L.Layer):
