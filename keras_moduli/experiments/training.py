@@ -236,12 +236,14 @@ def to_keep(model):
 
     Without optimizer, loss and metrics it takes a third of the bytes, and
     nothing else has to be imported to load it. Its recurrent layers begin
-    every batch, of any size, with a state of zeros.
+    every batch, of any size, with a state of zeros, and loop.
     """
     config = model.get_config()
     for layer in (layer["config"] for layer in config["layers"]):
         if layer.get("stateful"):
             layer["stateful"] = False
+        if layer.get("unroll"):
+            layer["unroll"] = False
         if "batch_shape" in layer:
             layer["batch_shape"] = (None, *layer["batch_shape"][1:])
     copy = type(model).from_config(config)

@@ -19,6 +19,7 @@ import numpy as np
 
 from keras_moduli.arguments import positive_integer
 from keras_moduli.tasks.base import Generated
+from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
 
 
@@ -90,6 +91,7 @@ def model(
     sequence_length: int | None = None,
     learning_rate: float = 1e-3,
     recurrent_regularizer: Any = None,
+    unroll: bool = False,
 ) -> keras.Model:
     """A compiled ReLU RNN with a linear read-out of its last state.
 
@@ -99,6 +101,8 @@ def model(
             open.
         learning_rate: Adam's.
         recurrent_regularizer: For the recurrent kernel.
+        unroll: Whether the recurrent layer is unrolled, which needs a fixed
+            length, and makes steps on TensorFlow faster.
 
     Returns:
         A `keras.Model` from `(batch, time, 2)` to `(batch, 1)`.
@@ -119,6 +123,7 @@ def model(
         recurrent_initializer=uniform(),
         bias_initializer=uniform(),
         recurrent_regularizer=recurrent_regularizer,
+        unroll=unroll,
         name="rnn",
     )(x)
     y = keras.layers.Dense(
@@ -229,4 +234,5 @@ class Adding(Generated):
             self.sequence_length,
             self.learning_rate,
             recurrent_regularizer,
+            unrolls(self.sequence_length),
         )

@@ -2,7 +2,22 @@
 
 import functools
 
+import keras
+
 from keras_moduli.tasks.streams import held_out
+
+_LONGEST = 100  # steps: longer unrolled ones take long to compile
+
+
+def unrolls(sequence_length):
+    """Whether a training is faster with its recurrent layer unrolled.
+
+    TensorFlow's loops cost more than what these small models do in them; JAX
+    compiles loops as they are.
+    """
+    return (
+        keras.backend.backend() == "tensorflow" and sequence_length <= _LONGEST
+    )
 
 
 class Task:

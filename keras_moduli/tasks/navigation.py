@@ -23,6 +23,7 @@ from keras_moduli.arguments import positive
 from keras_moduli.arguments import positive_integer
 from keras_moduli.tasks import places
 from keras_moduli.tasks.base import Generated
+from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
 from keras_moduli.tasks.trajectories import walk
 
@@ -105,6 +106,7 @@ def model(
     cells_seed: int = 0,
     learning_rate: float = 1e-4,
     recurrent_regularizer: Any = None,
+    unroll: bool = False,
 ) -> keras.Model:
     """A compiled ReLU RNN without biases between place cells.
 
@@ -117,6 +119,8 @@ def model(
         cells_seed: Seed of the place cells' centres.
         learning_rate: AdamW's.
         recurrent_regularizer: For the recurrent kernel.
+        unroll: Whether the recurrent layer is unrolled, which needs a fixed
+            length, and makes steps on TensorFlow faster.
 
     Returns:
         A `keras.Model` from a dict with `"start"`, `(batch, 2)`, and
@@ -147,6 +151,7 @@ def model(
         kernel_initializer=keras.initializers.RandomUniform(-bound, bound),
         recurrent_initializer=fan_in(),
         recurrent_regularizer=recurrent_regularizer,
+        unroll=unroll,
         name="rnn",
     )(displacement, initial_state=state)
     logits = keras.layers.Dense(
@@ -280,4 +285,5 @@ class Navigation(Generated):
             width=self.width,
             learning_rate=self.learning_rate,
             recurrent_regularizer=recurrent_regularizer,
+            unroll=unrolls(self.sequence_length),
         )

@@ -211,6 +211,15 @@ def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
         assert not np.isclose(found[path][alive], before[path][alive]).any()
 
 
+def test_a_training_may_be_unrolled_but_its_model_is_not(finished):
+    task = plan()["none-sparsity0.9-seed0"].make_task()
+    unrolled = keras.backend.backend() == "tensorflow"
+    assert task.model(1).get_layer("rnn").unroll == unrolled
+    for path in finished.glob("*/model.keras"):
+        model = keras.saving.load_model(path)
+        assert not model.get_layer("rnn").unroll
+
+
 def test_pictures_of_a_sweep(finished):
     paths = draw_sweep(finished, table.load(finished))
     assert [path.relative_to(finished).as_posix() for path in paths] == [
