@@ -14,13 +14,14 @@ from keras_moduli import cli
 
 ROOT = Path(__file__).parent.parent
 _TABLE = re.compile(
-    r"(```sh\nkeras-moduli (?P<command>table .*)\n```\n\n)(?:\|.*\n)*"
+    r"(```sh\nkeras-moduli (?P<command>table .*)\n```\n\n)(?:\|.*\n)*\n*"
 )
 
 
 def renewed(text):
     """A text with every table that follows its command made anew."""
-    return _TABLE.sub(lambda m: m[1] + _printed(m["command"]), text)
+    whole = _TABLE.sub(lambda m: f"{m[1]}{_printed(m['command'])}\n", text)
+    return whole.rstrip("\n") + "\n"
 
 
 def _printed(command):
