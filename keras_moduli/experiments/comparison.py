@@ -1,7 +1,5 @@
 """How much better one kind of run is than the others, seed by seed."""
 
-import statistics
-
 from keras_moduli.experiments import table
 
 HEADER = (
@@ -36,7 +34,7 @@ def render(rows, reference, form="markdown"):
     Raises:
         ValueError: If there are no finished runs of that reference.
     """
-    chosen = _chosen(rows)
+    chosen = table.best_factors(rows)
     known = sorted({label for label, _ in chosen})
     if reference not in known:
         raise ValueError(
@@ -49,19 +47,6 @@ def render(rows, reference, form="markdown"):
         if label != reference and best is not None:
             body.append(_line(row, best))
     return table.FORMS[form](list(HEADER), body, set())
-
-
-def _chosen(rows):
-    """The row of the best factor, by label and sparsity."""
-    chosen = {}
-    for row in rows:
-        if row.runs:
-            key = row.label, row.settings.sparsity
-            chosen[key] = min(
-                (row, *filter(None, [chosen.get(key)])),
-                key=lambda each: statistics.median(each.validation),
-            )
-    return chosen
 
 
 def _line(row, reference):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_moduli import plotting
+from keras_moduli.experiments.table import best_factors
 from keras_moduli.experiments.training import Run
 from keras_moduli.files import atomic_path
 from keras_moduli.selection import kernels
@@ -37,8 +38,9 @@ def draw(folder, runs, metric_label):
 def draw_sweep(folder, rows):
     """Writes `tradeoff.png` and `curves.png`, and two pictures of some runs.
 
-    `connections.png` and `kernels.png` stand in the folder of the first seed
-    of everything that has a regularizer.
+    Of several factors the one that validates best is drawn. `connections.png`
+    and `kernels.png` stand in the folder of the first seed of everything that
+    has a regularizer.
 
     Args:
         folder: A `pathlib.Path`.
@@ -51,7 +53,7 @@ def draw_sweep(folder, rows):
         ValueError: If no run is finished, or the data is not there any more,
             which `kernels.png` needs to make a model anew; it is drawn last.
     """
-    rows = [row for row in rows if row.runs]
+    rows = list(best_factors(rows).values())
     if not rows:
         raise ValueError(
             f"No run is finished, there is nothing to draw. "
@@ -75,7 +77,7 @@ def draw_sweep(folder, rows):
 def _tradeoff(rows, task):
     results = {}
     for row in rows:
-        errors = results.setdefault(_name(row, rows), {})
+        errors = results.setdefault(row.label, {})
         errors[row.settings.sparsity] = row.values
     figure = _figure(6.4, 4.4)
     plotting.plot_tradeoff(
@@ -91,7 +93,7 @@ def _all_curves(rows, task):
     curves = {}
     for row in rows:
         runs = [[e[name] for e in run.curves()] for run in row.runs]
-        label = _name(row, rows)
+        label = row.label
         if several:
             label += f", {row.settings.sparsity:.0%}"
         curves[label] = [
@@ -103,14 +105,6 @@ def _all_curves(rows, task):
         curves, name, f"validation {task.metric_label}", figure.subplots()
     )
     return figure
-
-
-def _name(row, rows):
-    """A row's label, with the factor if that is not always the same."""
-    factors = {other.settings.factor for other in rows}
-    if len(factors) > 1 and row.settings.regularizer():
-        return f"{row.label}, factor {row.settings.factor:g}"
-    return row.label
 
 
 def _training(runs, metric_label):

@@ -127,6 +127,27 @@ def _order(row):
     return settings.sparsity, settings.control or "", row.label, settings.factor
 
 
+def best_factors(rows):
+    """The rows of the factor that validates best, of every kind.
+
+    Args:
+        rows: What `load` returned.
+
+    Returns:
+        A dict from label and sparsity to the `Row` with the lowest median on
+        the validation data; rows without finished runs are left out.
+    """
+    best = {}
+    for row in rows:
+        if row.runs:
+            key = row.label, row.settings.sparsity
+            best[key] = min(
+                (row, *filter(None, [best.get(key)])),
+                key=lambda each: statistics.median(each.validation),
+            )
+    return best
+
+
 HEADER = (
     "regularizer",
     "factor",

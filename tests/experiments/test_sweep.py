@@ -188,13 +188,15 @@ def test_of_several_factors_the_one_that_validates_best_counts(
         ):
             document = {**json.loads(path.read_text()), **change}
             path.write_text(json.dumps(document))
-    reference = table.load(folder)[-1].label
-    text = comparison.render(table.load(folder), reference, "csv")
+    rows = table.load(folder)
+    text = comparison.render(rows, "none", "csv")
     (line,) = csv.DictReader(io.StringIO(text))
     assert (line["regularizer"], line["factor"]) == (
         "torus, difference_of_gaussians",
         "0.1",
     )
+    drawn = [path.parent.name for path in draw_sweep(folder, rows)[2:]]
+    assert {name.split("-")[2] for name in drawn} == {"factor0.1"}
 
 
 def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
