@@ -10,6 +10,7 @@ from keras_moduli.files import atomic_path
 from keras_moduli.selection import kernels
 
 _NEURONS = 3
+_BESIDE = 7  # lines: the names of more stand beside the axes
 _DENSEST = 0.1  # of a kernel: more dots would be a grey square
 
 
@@ -79,7 +80,7 @@ def _tradeoff(rows, task):
     for row in rows:
         errors = results.setdefault(row.label, {})
         errors[row.settings.sparsity] = row.values
-    figure = _figure(6.4, 4.4)
+    figure = _figure(_width(results), 4.4)
     plotting.plot_tradeoff(
         results, f"test {task.metric_label}", ax=figure.subplots()
     )
@@ -100,11 +101,15 @@ def _all_curves(rows, task):
             {"epoch": epoch, name: value}
             for epoch, value in enumerate(np.mean(runs, axis=0), 1)
         ]
-    figure = _figure(6.4, 4.4)
+    figure = _figure(_width(curves), 4.4)
     plotting.plot_curves(
         curves, name, f"validation {task.metric_label}", figure.subplots()
     )
     return figure
+
+
+def _width(lines):
+    return 6.4 if len(lines) <= _BESIDE else 9.6
 
 
 def _training(runs, metric_label):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -39,22 +38,18 @@ def plot_curves(
     >>> ax = keras_moduli.plotting.plot_curves({"dense": logs}, "val_loss")
     """
     ax = style.axes(ax)
-    for (name, logs), (color, dashes, marker) in zip(
-        curves.items(), itertools.cycle(style.LINES), strict=False
-    ):
+    for index, (name, logs) in enumerate(curves.items()):
         ax.plot(
             [epoch["epoch"] for epoch in logs],
             [epoch[metric] for epoch in logs],
-            color=color,
-            linestyle=dashes,
-            marker=marker,
+            **style.look(index),
             markersize=4,
             label=name,
         )
     ax.set_ylabel(label or metric)
     ax.set_xlabel("epoch")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False)
+    style.legend(ax, len(curves))
     style.tidy(ax)
     return ax
 

@@ -18,6 +18,24 @@ LINES = (
 )
 
 
+def look(index):
+    """Arguments of `plot` that tell one line from the others."""
+    color, dashes, marker = LINES[index % len(LINES)]
+    hollow = index // len(LINES) % 2
+    return {
+        "color": color,
+        "linestyle": dashes,
+        "marker": marker,
+        "markerfacecolor": "white" if hollow else color,
+    }
+
+
+def legend(ax, count):
+    """Names the lines: beside the axes, if they are too many to lie in it."""
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.02, 1), "fontsize": 8}
+    ax.legend(frameon=False, **(beside if count > len(LINES) else {}))
+
+
 def axes(ax, projection=None):
     """The Axes given, or new ones of pyplot's."""
     if ax is not None:

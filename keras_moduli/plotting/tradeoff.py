@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,12 +40,11 @@ def plot_tradeoff(
     >>> ax = keras_moduli.plotting.plot_tradeoff(results, "error (cm)")
     """
     ax = style.axes(ax)
-    looks = itertools.cycle(style.LINES)
     count = len(results)
     levels = sorted({s for errors in results.values() for s in errors})
     gap = min(np.diff(levels), default=0.1)
     for index, (name, errors) in enumerate(results.items()):
-        color, dashes, marker = next(looks)
+        look = style.look(index)
         sparsities = np.array(sorted(errors))
         # Side by side, so that methods do not hide each other.
         x = 100 * (sparsities + 0.3 * gap * ((index + 0.5) / count - 0.5))
@@ -54,9 +52,7 @@ def plot_tradeoff(
             x,
             [np.mean(errors[s]) for s in sparsities],
             [np.std(errors[s], ddof=len(errors[s]) > 1) for s in sparsities],
-            color=color,
-            linestyle=dashes,
-            marker=marker,
+            **look,
             markersize=5,
             capsize=3,
             label=name,
@@ -66,13 +62,13 @@ def plot_tradeoff(
                 np.full(len(errors[s]), place),
                 errors[s],
                 s=8,
-                color=color,
+                color=look["color"],
                 alpha=0.5,
                 linewidths=0,
             )
     ax.set_xticks([100 * s for s in levels])
     ax.set_xlabel("sparsity (%)")
     ax.set_ylabel(label)
-    ax.legend(frameon=False, fontsize=8)
+    style.legend(ax, count)
     style.tidy(ax)
     return ax
