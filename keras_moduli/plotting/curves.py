@@ -37,6 +37,8 @@ def plot_curves(
     >>> logs = [{"epoch": 1, "val_loss": 2.0}, {"epoch": 2, "val_loss": 1.5}]
     >>> ax = keras_moduli.plotting.plot_curves({"dense": logs}, "val_loss")
     """
+    from matplotlib.ticker import MaxNLocator
+
     ax = style.axes(ax)
     for index, (name, logs) in enumerate(curves.items()):
         ax.plot(
@@ -48,7 +50,7 @@ def plot_curves(
         )
     ax.set_ylabel(label or metric)
     ax.set_xlabel("epoch")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     style.legend(ax, len(curves))
     style.tidy(ax)
     return ax
