@@ -41,6 +41,18 @@ def test_curves(ax):
     np.testing.assert_array_equal(ticks, np.round(ticks))  # epochs are whole
 
 
+def test_more_lines_than_colours_are_told_apart(ax):
+    plotting.plot_curves({str(n): LOGS for n in range(14)}, "val_loss", ax=ax)
+    looks = {
+        (line.get_linestyle(), line.get_marker(), line.get_markerfacecolor())
+        for line in ax.lines
+    }
+    assert len(looks) == 14
+    ax.figure.canvas.draw()
+    names = ax.get_legend().get_window_extent()
+    assert names.x0 >= ax.get_window_extent().x1  # beside, not over the lines
+
+
 def test_sparsity_over_its_schedule(ax):
     schedule = polynomial_decay(0.9, 0.0, 1.0, 30)
     plotting.plot_sparsity(LOGS, schedule, steps_per_epoch=10, ax=ax)

@@ -2,15 +2,8 @@
 
 from keras_moduli.experiments import table
 
-HEADER = (
-    "regularizer",
-    "factor",
-    "sparsity",
-    "mean",
-    "worse by",
-    "std",
-    "worse in",
-)
+_SHARED = table.HEADER.index("mean") + 1  # columns that the tables share
+HEADER = (*table.HEADER[:_SHARED], "worse by", "std", "worse in")
 
 
 def render(rows, reference, form="markdown"):
@@ -55,7 +48,7 @@ def _line(row, reference):
     mean, spread, _ = table.summary(worse)
     count = sum(difference > 0 for difference in worse)
     return [
-        *table.cells(row)[: table.HEADER.index("mean") + 1],
+        *table.cells(row)[:_SHARED],
         mean,
         spread,
         f"{count} of {len(worse)}",

@@ -7,10 +7,10 @@ from keras_moduli import plotting
 from keras_moduli.experiments.table import best_factors
 from keras_moduli.experiments.training import Run
 from keras_moduli.files import atomic_path
+from keras_moduli.plotting.style import is_crowded
 from keras_moduli.selection import kernels
 
 _NEURONS = 3
-_BESIDE = 7  # lines: the names of more stand beside the axes
 _DENSEST = 0.1  # of a kernel: more dots would be a grey square
 
 
@@ -109,7 +109,7 @@ def _all_curves(rows, task):
 
 
 def _width(lines):
-    return 6.4 if len(lines) <= _BESIDE else 9.6
+    return 9.6 if is_crowded(len(lines)) else 6.4
 
 
 def _training(runs, metric_label):

@@ -137,15 +137,15 @@ def best_factors(rows):
         A dict from label and sparsity to the `Row` with the lowest median on
         the validation data; rows without finished runs are left out.
     """
-    best = {}
+    kinds = {}
     for row in rows:
         if row.runs:
-            key = row.label, row.settings.sparsity
-            best[key] = min(
-                (row, *filter(None, [best.get(key)])),
-                key=lambda each: statistics.median(each.validation),
-            )
-    return best
+            kind = row.label, row.settings.sparsity
+            kinds.setdefault(kind, []).append(row)
+    return {
+        kind: min(same, key=lambda row: statistics.median(row.validation))
+        for kind, same in kinds.items()
+    }
 
 
 HEADER = (

@@ -240,10 +240,9 @@ def to_keep(model):
     """
     config = model.get_config()
     for layer in (layer["config"] for layer in config["layers"]):
-        if layer.get("stateful"):
-            layer["stateful"] = False
-        if layer.get("unroll"):
-            layer["unroll"] = False
+        for name in ("stateful", "unroll"):
+            if layer.get(name):
+                layer[name] = False
         if "batch_shape" in layer:
             layer["batch_shape"] = (None, *layer["batch_shape"][1:])
     copy = type(model).from_config(config)

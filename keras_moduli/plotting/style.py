@@ -30,10 +30,17 @@ def look(index):
     }
 
 
-def legend(ax, count):
-    """Names the lines: beside the axes, if they are too many to lie in it."""
-    beside = {"loc": "upper left", "bbox_to_anchor": (1.02, 1), "fontsize": 8}
-    ax.legend(frameon=False, **(beside if count > len(LINES) else {}))
+def is_crowded(count):
+    """Whether so many lines have their names beside the axes, not in them."""
+    return count > len(LINES)
+
+
+def legend(ax, count, **options):
+    """Names the lines."""
+    if is_crowded(count):
+        options |= {"loc": "upper left", "bbox_to_anchor": (1.02, 1)}
+        options["fontsize"] = 8
+    ax.legend(frameon=False, **options)
 
 
 def axes(ax, projection=None):

@@ -69,6 +69,6 @@ def plot_tradeoff(
     ax.set_xticks([100 * s for s in levels])
     ax.set_xlabel("sparsity (%)")
     ax.set_ylabel(label)
-    style.legend(ax, count)
+    style.legend(ax, count, fontsize=8)
     style.tidy(ax)
     return ax
