@@ -175,6 +175,14 @@ class Settings:
             self, control=NO_REGULARIZER, sparsity=0.0, trainable=False
         )
 
+    def effective(self):
+        """The same run with the defaults for what has no effect on it."""
+        if self.control != NO_REGULARIZER:
+            return self
+        unused = ("space", "inhibitor", "factor", "scale", "points")
+        defaults = {name: getattr(Settings, name) for name in unused}
+        return dataclasses.replace(self, **defaults)
+
     def make_task(self):
         return TASKS[self.task](**self.task_settings)
 

@@ -64,8 +64,9 @@ def plan(
     ]
     runs = {}
     for variant, seed in itertools.product(variants, range(seeds)):
-        settings = Settings.of(task, {**given, **variant, "seed": seed}, preset)
-        runs.setdefault(run_name(settings), settings)
+        whole = {**given, **variant, "seed": seed}
+        settings = Settings.of(task, whole, preset).effective()
+        runs[run_name(settings)] = settings
     return runs
 
 
@@ -136,7 +137,7 @@ class Sweep:
         if not folders.is_run(folder):
             folders.check_new(folder)
             return
-        found = Settings.from_dict(folders.load(folder))
+        found = Settings.from_dict(folders.load(folder)).effective()
         if found != settings:
             changed = [
                 key

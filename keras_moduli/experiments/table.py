@@ -108,7 +108,7 @@ def load(folder):
     rows = {}
     for place in sorted(p.parent for p in folder.glob("*/settings.json")):
         settings = Settings.from_dict(folders.load(place))
-        shared = dataclasses.replace(settings, seed=0)
+        shared = dataclasses.replace(settings.effective(), seed=0)
         row = rows.setdefault(str(shared), Row(shared, []))
         run = Run(place, settings, task=None)
         if run.finished:

@@ -63,6 +63,22 @@ def test_no_regularizer_is_run_once_whatever_the_factors():
     assert sorted(controls, key=str) == [None, None, "l1", "l1", "none"]
 
 
+def test_no_regularizer_is_one_kind_of_run_whatever_the_factors(tmp_path):
+    for seeds, factor in ((1, 0.1), (2, 1.0)):
+        axes = {"space": ["circle"], "factor": [factor]}
+        runs = plan(axes=axes, controls=["none"], seeds=seeds)
+        sweep.Sweep(tmp_path, runs)
+        for name, settings in runs.items():
+            if settings.control == "none" and not (tmp_path / name).exists():
+                folders.create(
+                    tmp_path / name,
+                    # As some were recorded: with what they made no use of.
+                    {**settings.to_dict(), "factor": factor},
+                )
+    (row,) = table.load(tmp_path)
+    assert (row.label, row.unfinished) == ("none", 2)
+
+
 def test_the_value_of_a_setting_is_checked_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match="`space`"):
         plan(axes={"space": ["torus", "tours"]})
