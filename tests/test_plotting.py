@@ -1,5 +1,7 @@
 """What the pictures show, read back from the drawn artists."""
 
+import itertools
+
 import keras
 import matplotlib
 import numpy as np
@@ -8,6 +10,7 @@ from matplotlib.figure import Figure
 
 import keras_moduli
 from keras_moduli import plotting
+from keras_moduli.plotting import style
 from keras_moduli.schedules import polynomial_decay
 
 matplotlib.use("agg")
@@ -208,6 +211,13 @@ def test_the_kernel_is_sorted_gate_by_gate(ax):
         assert (
             np.diag(drawn[:, part]).sum() == np.diag(kernel[:, part] != 0).sum()
         )
+
+
+def test_no_two_lines_look_alike():
+    looks = [style.look(index) for index in range(3 * len(style.LINES))]
+    told_by = ("color", "linestyle", "marker")
+    for one, other in itertools.combinations(looks, 2):
+        assert sum(one[name] == other[name] for name in told_by) <= 1
 
 
 def test_the_tradeoff(ax):

@@ -122,6 +122,28 @@ def load(folder):
     return sorted(rows.values(), key=_order)
 
 
+def only(rows, labels):
+    """The rows with certain labels.
+
+    Args:
+        rows: What `load` returned.
+        labels: A list of labels.
+
+    Returns:
+        A list of `Row`.
+
+    Raises:
+        ValueError: If a label is not among the rows'.
+    """
+    known = sorted({row.label for row in rows})
+    for label in labels:
+        if label not in known:
+            raise ValueError(
+                f"`only` must be among {known}. Received: only={label!r}"
+            )
+    return [row for row in rows if row.label in labels]
+
+
 def _order(row):
     settings = row.settings
     return settings.sparsity, settings.control or "", row.label, settings.factor

@@ -20,8 +20,12 @@ LINES = (
 
 def look(index):
     """Arguments of `plot` that tell one line from the others."""
-    color, dashes, marker = LINES[index % len(LINES)]
-    hollow = index // len(LINES) % 2
+    turn, place = divmod(index, len(LINES))
+    color = LINES[place][0]
+    # Where colours come again, dashes and markers are others.
+    dashes = LINES[(place + 3 * turn) % len(LINES)][1]
+    marker = LINES[(place + 2 * turn) % len(LINES)][2]
+    hollow = turn % 2
     return {
         "color": color,
         "linestyle": dashes,

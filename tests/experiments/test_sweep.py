@@ -253,6 +253,19 @@ def test_pictures_of_a_sweep(finished):
             assert len(image.convert("RGB").getcolors(2**24)) > 20
 
 
+def test_pictures_of_some_kinds_of_run(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished, tmp_path / "sweep")
+    for picture in folder.rglob("*.png"):
+        picture.unlink()
+    assert cli.main(["plot", str(folder), "--only", "none"]) == 0
+    assert sorted(path.name for path in folder.rglob("*.png")) == [
+        "curves.png",
+        "tradeoff.png",
+    ]
+    assert cli.main(["plot", str(folder), "--only", "none", "l3"]) == 2
+    assert "Received: only='l3'" in capsys.readouterr().err
+
+
 def test_the_model_before_its_first_step_comes_again(tmp_path):
     settings = next(iter(plan(seeds=1).values()))
     run = Run(tmp_path / "run", settings, settings.make_task())
