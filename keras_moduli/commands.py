@@ -98,7 +98,7 @@ def _add_table(commands):
         metavar="LABEL",
         help="how much worse all others are than this one, seed by seed, for "
         "example 'torus, difference_of_gaussians'; of each the factor that "
-        "validates best",
+        "validates best, among those with the most seeds",
     )
 
 

@@ -10,8 +10,9 @@ def render(rows, reference, form="markdown"):
     """The table of differences from a reference as text.
 
     Of every kind and sparsity the factor is taken that has the lowest median
-    on the validation data; runs with the same seed are compared on the test
-    data. So what was chosen by is not what is compared.
+    on the validation data, among those with the most seeds; runs with the same
+    seed are compared on the test data. So what was chosen by is not what is
+    compared.
 
     Args:
         rows: What `table.load` returned.

@@ -39,9 +39,9 @@ def draw(folder, runs, metric_label):
 def draw_sweep(folder, rows):
     """Writes `tradeoff.png` and `curves.png`, and two pictures of some runs.
 
-    Of several factors the one that validates best is drawn. `connections.png`
-    and `kernels.png` stand in the folder of the first seed of everything that
-    has a regularizer.
+    Of several factors the one that validates best is drawn, among those with
+    the most seeds. `connections.png` and `kernels.png` stand in the folder of
+    the first seed of everything that has a regularizer.
 
     Args:
         folder: A `pathlib.Path`.

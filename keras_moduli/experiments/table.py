@@ -46,6 +46,11 @@ class Row:
         return [run.metrics()[self._metric] for run in self.runs]
 
     @property
+    def seeds(self):
+        """How many runs there are, finished or not."""
+        return len(self.runs) + self.failed + self.unfinished
+
+    @property
     def tickets(self):
         """The metric of every lottery ticket, on the test data."""
         return [
@@ -157,17 +162,20 @@ def best_factors(rows):
 
     Returns:
         A dict from label and sparsity to the `Row` with the lowest median on
-        the validation data; rows without finished runs are left out.
+        the validation data, among those with the most seeds: one lucky seed
+        of a factor that was only tried is not compared with five of another.
+        Rows without finished runs are left out.
     """
     kinds = {}
     for row in rows:
         if row.runs:
             kind = row.label, row.settings.sparsity
             kinds.setdefault(kind, []).append(row)
-    return {
-        kind: min(same, key=lambda row: statistics.median(row.validation))
-        for kind, same in kinds.items()
-    }
+    return {kind: min(same, key=_promise) for kind, same in kinds.items()}
+
+
+def _promise(row):
+    return -row.seeds, statistics.median(row.validation)
 
 
 HEADER = (

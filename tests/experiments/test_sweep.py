@@ -213,6 +213,12 @@ def test_of_several_factors_the_one_that_validates_best_counts(
     )
     drawn = [path.parent.name for path in draw_sweep(folder, rows)[2:]]
     assert {name.split("-")[2] for name in drawn} == {"factor0.1"}
+    # With a seed less it was only tried.
+    (last,) = folder.glob("torus*-factor0.1-*-seed1")
+    shutil.rmtree(last)
+    text = comparison.render(table.load(folder), "none", "csv")
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert line["factor"] == "0.001"
 
 
 def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
