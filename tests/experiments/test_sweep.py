@@ -190,6 +190,13 @@ def test_differences_are_between_runs_of_one_seed(finished, capsys):
     assert "`against` must be one of" in capsys.readouterr().err
 
 
+def compared_with_none(folder):
+    """Label and factor of the one kind of run that there is beside it."""
+    text = comparison.render(table.load(folder), "none", "csv")
+    (line,) = csv.DictReader(io.StringIO(text))
+    return line["regularizer"], line["factor"]
+
+
 def test_of_several_factors_the_one_that_validates_best_counts(
     finished, tmp_path
 ):
@@ -204,21 +211,14 @@ def test_of_several_factors_the_one_that_validates_best_counts(
         ):
             document = {**json.loads(path.read_text()), **change}
             path.write_text(json.dumps(document))
-    rows = table.load(folder)
-    text = comparison.render(rows, "none", "csv")
-    (line,) = csv.DictReader(io.StringIO(text))
-    assert (line["regularizer"], line["factor"]) == (
-        "torus, difference_of_gaussians",
-        "0.1",
-    )
-    drawn = [path.parent.name for path in draw_sweep(folder, rows)[2:]]
-    assert {name.split("-")[2] for name in drawn} == {"factor0.1"}
+    label = "torus, difference_of_gaussians"
+    assert compared_with_none(folder) == (label, "0.1")
+    drawn = draw_sweep(folder, table.load(folder))[2:]
+    assert {p.parent.name.split("-")[2] for p in drawn} == {"factor0.1"}
     # With a seed less it was only tried.
     (last,) = folder.glob("torus*-factor0.1-*-seed1")
     shutil.rmtree(last)
-    text = comparison.render(table.load(folder), "none", "csv")
-    (line,) = csv.DictReader(io.StringIO(text))
-    assert line["factor"] == "0.001"
+    assert compared_with_none(folder) == (label, "0.001")
 
 
 def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
