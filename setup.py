@@ -69,6 +69,7 @@ setup(
         "docs": ["sphinx>=8", "myst-nb>=1.2", "furo>=2024.8"],
         "dev": [
             "keras-moduli[test]",
+            "import-linter>=2.1",
             "mypy>=1.14",
             "pre-commit>=4",
             "pytest-cov>=6",

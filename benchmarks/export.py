@@ -18,13 +18,13 @@ import numpy as np
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
 from keras_moduli.export.candidates import latencies
-from keras_moduli.masks import highest_along
-from keras_moduli.masks import kept_count
-from keras_moduli.masks import lowest
+from keras_moduli.models.kernels import select
 from keras_moduli.patterns import Blocks
 from keras_moduli.patterns import Tiles
 from keras_moduli.patterns import Unstructured
-from keras_moduli.selection import select
+from keras_moduli.pruning.ranking import highest_along
+from keras_moduli.pruning.ranking import kept_count
+from keras_moduli.pruning.ranking import lowest
 
 FEATURES, STEPS, OUTPUTS = 64, 20, 64
 

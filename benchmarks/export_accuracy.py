@@ -23,7 +23,7 @@ from keras_moduli import ModuliRegularizer
 from keras_moduli.patterns import Blocks
 from keras_moduli.patterns import Tiles
 from keras_moduli.patterns import Unstructured
-from keras_moduli.tasks.language import Language
+from keras_moduli.tasks.language.task import Language
 
 SPARSITY = 0.875
 

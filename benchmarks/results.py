@@ -10,7 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
-from keras_moduli import cli
+from keras_moduli.cli import parser
 
 ROOT = Path(__file__).parent.parent
 _TABLE = re.compile(
@@ -28,7 +28,7 @@ def _printed(command):
     words = shlex.split(command)
     words[1] = str(ROOT / words[1])
     with contextlib.redirect_stdout(io.StringIO()) as text:
-        status = cli.main(words)
+        status = parser.main(words)
     if status:
         raise RuntimeError(f"`keras-moduli {command}` ended with {status}")
     return text.getvalue()

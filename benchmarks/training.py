@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from keras_moduli import ModuliRegularizer
-from keras_moduli.experiments.training import make_deterministic
-from keras_moduli.pruner import BAKES_MASKS
+from keras_moduli.experiments.runs.training import make_deterministic
 from keras_moduli.tasks import TASKS
-from keras_moduli.tasks import places
+from keras_moduli.tasks.navigation import place_cells
+from keras_moduli.utils.backend import BAKES_MASKS
 
 
 class Adding(torch.nn.Module):
@@ -51,7 +51,7 @@ class Navigation(torch.nn.Module):
     def __init__(self, task):
         super().__init__()
         self.width = task.width
-        self.centres = torch.from_numpy(places.centres(task.cells, 2.2))
+        self.centres = torch.from_numpy(place_cells.centres(task.cells, 2.2))
         self.encoder = torch.nn.Linear(task.cells, task.units, bias=False)
         self.rnn = torch.nn.RNN(
             2, task.units, nonlinearity="relu", bias=False, batch_first=True

@@ -2,7 +2,7 @@
 
 import sys
 
-from keras_moduli.cli import main
+from keras_moduli.cli.parser import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import keras
 
-from keras_moduli.experiments import folders
-from keras_moduli.experiments import report
-from keras_moduli.experiments.latency import latencies
-from keras_moduli.experiments.pictures import draw
-from keras_moduli.experiments.settings import Settings
-from keras_moduli.experiments.training import Run
+from keras_moduli.experiments.reports import report
+from keras_moduli.experiments.reports.latency import latencies
+from keras_moduli.experiments.reports.pictures import draw
+from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.experiments.runs.training import Run
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
-from keras_moduli.files import atomic_path
-from keras_moduli.files import write_text
+from keras_moduli.utils.files import atomic_path
+from keras_moduli.utils.files import write_text
 
 # The dense file is what everybody has, also where `auto` found a better one.
 _LAYOUTS = {"dense": "dense", "sparse": "auto"}

@@ -6,14 +6,14 @@ import time
 
 import numpy as np
 
-from keras_moduli.export import flatbuffer
-from keras_moduli.export.comparison import check_difference
-from keras_moduli.export.comparison import largest_difference
-from keras_moduli.export.layouts import LAYOUTS
-from keras_moduli.export.program import Program
-from keras_moduli.export.runtime import answers
-from keras_moduli.export.runtime import interpreters
-from keras_moduli.export.tracing import SIGNATURE
+from keras_moduli.export.flatbuffers import flatbuffer
+from keras_moduli.export.layouts.layouts import LAYOUTS
+from keras_moduli.export.programs.program import Program
+from keras_moduli.export.programs.tracing import SIGNATURE
+from keras_moduli.export.verification.comparison import check_difference
+from keras_moduli.export.verification.comparison import largest_difference
+from keras_moduli.export.verification.runtime import answers
+from keras_moduli.export.verification.runtime import interpreters
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_moduli.export.layers import all_layers
-from keras_moduli.regularizers import ModuliRegularizer
+from keras_moduli.models.layers import all_layers
+from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
 from keras_moduli.version import __version__
 
 

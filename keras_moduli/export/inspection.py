@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_moduli.export import flatbuffer
-from keras_moduli.export import traps
+from keras_moduli.export.flatbuffers import flatbuffer
+from keras_moduli.export.flatbuffers import traps
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,23 +7,23 @@ from typing import Any
 
 import keras
 
-from keras_moduli import files
-from keras_moduli.export.checks import check_choice
-from keras_moduli.export.checks import check_model
-from keras_moduli.export.checks import check_target
-from keras_moduli.export.checks import check_tolerance
-from keras_moduli.export.compact import compact_module
-from keras_moduli.export.compact import is_worth
-from keras_moduli.export.comparison import check_difference
-from keras_moduli.export.comparison import largest_difference
+from keras_moduli.export.arguments import check_choice
+from keras_moduli.export.arguments import check_model
+from keras_moduli.export.arguments import check_target
+from keras_moduli.export.arguments import check_tolerance
 from keras_moduli.export.errors import ExportError
-from keras_moduli.export.program import Program
-from keras_moduli.export.samples import samples
-from keras_moduli.export.tracing import SIGNATURE
-from keras_moduli.export.tracing import tensor_specs
-from keras_moduli.export.tracing import without_cudnn
-from keras_moduli.report import ExportReport
-from keras_moduli.report import sparsity
+from keras_moduli.export.layouts.compact import compact_module
+from keras_moduli.export.layouts.compact import is_worth
+from keras_moduli.export.programs.program import Program
+from keras_moduli.export.programs.tracing import SIGNATURE
+from keras_moduli.export.programs.tracing import tensor_specs
+from keras_moduli.export.programs.tracing import without_cudnn
+from keras_moduli.export.report import ExportReport
+from keras_moduli.export.verification.comparison import check_difference
+from keras_moduli.export.verification.comparison import largest_difference
+from keras_moduli.export.verification.samples import samples
+from keras_moduli.models.sparsity import sparsity
+from keras_moduli.utils import files
 
 _BATCH_SIZE = 2  # of the inputs compared; the SavedModel takes any
 
@@ -59,7 +59,7 @@ def export_saved_model(
             output of the model on the inputs compared. Defaults to 1e-4.
 
     Returns:
-        A `keras_moduli.report.ExportReport`.
+        A `keras_moduli.export.report.ExportReport`.
 
     Raises:
         TypeError, ValueError: If an argument cannot work; nothing is written.

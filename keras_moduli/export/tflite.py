@@ -6,29 +6,29 @@ from typing import Any
 import keras
 
 from keras_moduli.export import candidates
+from keras_moduli.export.arguments import check_choice
+from keras_moduli.export.arguments import check_model
+from keras_moduli.export.arguments import check_positive_integer
+from keras_moduli.export.arguments import check_precision
+from keras_moduli.export.arguments import check_target
+from keras_moduli.export.arguments import check_tolerance
 from keras_moduli.export.candidates import Sample
 from keras_moduli.export.candidates import Task
-from keras_moduli.export.checks import check_choice
-from keras_moduli.export.checks import check_model
-from keras_moduli.export.checks import check_positive_integer
-from keras_moduli.export.checks import check_precision
-from keras_moduli.export.checks import check_target
-from keras_moduli.export.checks import check_tolerance
 from keras_moduli.export.description import description
 from keras_moduli.export.errors import ExportError
-from keras_moduli.export.layouts import LAYOUTS
-from keras_moduli.export.legacy import LegacyProgram
-from keras_moduli.export.legacy import check_stripped
-from keras_moduli.export.legacy import is_legacy
-from keras_moduli.export.program import Program
-from keras_moduli.export.samples import real
-from keras_moduli.export.samples import samples
-from keras_moduli.export.streaming import StreamingProgram
-from keras_moduli.export.streaming import WholeAndStreaming
-from keras_moduli.export.tracing import SIGNATURE
-from keras_moduli.export.tracing import in_float32
-from keras_moduli.files import atomic_path
-from keras_moduli.report import ExportReport
+from keras_moduli.export.layouts.layouts import LAYOUTS
+from keras_moduli.export.programs.legacy import LegacyProgram
+from keras_moduli.export.programs.legacy import check_stripped
+from keras_moduli.export.programs.legacy import is_legacy
+from keras_moduli.export.programs.program import Program
+from keras_moduli.export.programs.streaming import StreamingProgram
+from keras_moduli.export.programs.streaming import WholeAndStreaming
+from keras_moduli.export.programs.tracing import SIGNATURE
+from keras_moduli.export.programs.tracing import in_float32
+from keras_moduli.export.report import ExportReport
+from keras_moduli.export.verification.samples import real
+from keras_moduli.export.verification.samples import samples
+from keras_moduli.utils.files import atomic_path
 
 
 def export_tflite(
@@ -95,7 +95,7 @@ def export_tflite(
             (float32), 1e-2 (float16), 1e-1 (int8) or 2e-1 (full_int8).
 
     Returns:
-        A `keras_moduli.report.ExportReport`. With `layout="auto"` its
+        A `keras_moduli.export.report.ExportReport`. With `layout="auto"` its
         `candidates` lists size and latency of everything that was tried.
 
     Raises:

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_moduli.export.layers import all_layers
 from keras_moduli.keras2.configs import MODELS
 from keras_moduli.keras2.configs import layer_config
 from keras_moduli.keras2.graphs import connect
+from keras_moduli.models.layers import all_layers
 
 # Relative to the largest output; in half precision, sums may round apart.
 _TOLERANCE = {"float32": 1e-4, "float16": 3e-2}

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_moduli.plotting import style
-from keras_moduli.plotting.spaces import is_square
-from keras_moduli.plotting.spaces import penalty_at
-from keras_moduli.plotting.spaces import projection
-from keras_moduli.regularizers import ModuliRegularizer
+from keras_moduli.plotting.geometry import is_square
+from keras_moduli.plotting.geometry import penalty_at
+from keras_moduli.plotting.geometry import projection
+from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

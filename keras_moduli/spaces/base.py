@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_moduli.arguments import positive_integer
-from keras_moduli.configured import Configured
-from keras_moduli.typing import Tensor
+from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.serialization import Configured
+from keras_moduli.utils.typing import Tensor
 
 
 class ModuliSpace(Configured):

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_moduli.arguments import positive
 from keras_moduli.spaces.arrays import differences
 from keras_moduli.spaces.arrays import into_period
 from keras_moduli.spaces.arrays import outside
@@ -16,7 +15,8 @@ from keras_moduli.spaces.arrays import square_norm
 from keras_moduli.spaces.arrays import uniform_cube
 from keras_moduli.spaces.arrays import wrapped
 from keras_moduli.spaces.base import ModuliSpace
-from keras_moduli.typing import Tensor
+from keras_moduli.utils.argument_validation import positive
+from keras_moduli.utils.typing import Tensor
 
 
 class GluedSurface(ModuliSpace):

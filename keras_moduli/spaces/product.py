@@ -8,10 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_moduli.arguments import positive
 from keras_moduli.spaces.arrays import safe_sqrt
 from keras_moduli.spaces.base import ModuliSpace
-from keras_moduli.typing import Tensor
+from keras_moduli.spaces.registry import get
+from keras_moduli.spaces.registry import serialize
+from keras_moduli.utils.argument_validation import positive
+from keras_moduli.utils.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -37,8 +39,6 @@ class Product(ModuliSpace):
     def __init__(
         self, spaces: Sequence[Any], weights: Sequence[float] | None = None
     ) -> None:
-        from keras_moduli.spaces import get
-
         if isinstance(spaces, str) or not len(spaces):
             raise ValueError(
                 "`spaces` must be a sequence of at least one space. "
@@ -114,8 +114,6 @@ class Product(ModuliSpace):
         )
 
     def get_config(self) -> dict[str, Any]:
-        from keras_moduli.spaces import serialize
-
         return {
             "spaces": [serialize(space) for space in self.spaces],
             "weights": list(self.weights),

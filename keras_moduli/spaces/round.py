@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_moduli.arguments import positive
-from keras_moduli.arguments import positive_integer
 from keras_moduli.spaces.arrays import differences
 from keras_moduli.spaces.arrays import safe_sqrt
 from keras_moduli.spaces.arrays import square_norm
 from keras_moduli.spaces.base import ModuliSpace
 from keras_moduli.spaces.flat import normal_of
-from keras_moduli.typing import Tensor
+from keras_moduli.utils.argument_validation import positive
+from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.typing import Tensor
 
 
 class _Round(ModuliSpace):

@@ -25,7 +25,7 @@ with these members, which is all that `keras_moduli.experiments` knows of it:
 """
 
 from keras_moduli.tasks.adding import Adding
-from keras_moduli.tasks.language import Language
-from keras_moduli.tasks.navigation import Navigation
+from keras_moduli.tasks.language.task import Language
+from keras_moduli.tasks.navigation.task import Navigation
 
 TASKS = {"adding": Adding, "language": Language, "navigation": Navigation}

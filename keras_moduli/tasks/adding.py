@@ -17,10 +17,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_moduli.arguments import positive_integer
 from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
+from keras_moduli.utils.argument_validation import positive_integer
 
 
 def examples(

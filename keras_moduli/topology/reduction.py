@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from keras_moduli.arguments import positive_integer
-from keras_moduli.curves import furthest_first
+from keras_moduli.spaces.curves import furthest_first
+from keras_moduli.utils.argument_validation import positive_integer
 
 _NEIGHBOURS = 10  # by whose distance a point counts as an outlier
 

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_moduli.arguments import positive_integer
-from keras_moduli.export.layers import all_layers
-from keras_moduli.export.layers import replaced
+from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import replaced
+from keras_moduli.utils.argument_validation import positive_integer
 
 
 def record_states(

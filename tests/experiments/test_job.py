@@ -11,10 +11,10 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from rich.console import Console
 
-from keras_moduli.experiments.checkpoints import Checkpoint
 from keras_moduli.experiments.job import Job
-from keras_moduli.experiments.report import markdown
-from keras_moduli.experiments.settings import Settings
+from keras_moduli.experiments.reports.report import markdown
+from keras_moduli.experiments.runs.checkpoints import Checkpoint
+from keras_moduli.experiments.runs.settings import Settings
 
 QUIET = Console(quiet=True)
 SENTENCE = "the cat sat on the mat, and the dog did not. "

@@ -1,121 +1,159 @@
-"""Ranking against brute force."""
+"""Masks as a user's own: lottery tickets, files, custom loops."""
 
+import keras
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
 
-from keras_moduli import masks
+import keras_moduli
+from keras_moduli.models.kernels import kernels
 
-# Few different values, so that ties are common.
-scores = hnp.arrays(
-    np.float32,
-    hnp.array_shapes(min_dims=1, max_dims=3, max_side=8),
-    elements=st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0]),
-)
+KERNEL = "lstm/lstm_cell/recurrent_kernel"
+X = np.random.default_rng(0).normal(size=(64, 5, 3)).astype("float32")
+Y = X.sum((1, 2))[:, None]
 
 
-@given(scores, st.data())
-def test_lowest_by_sorting(array, data):
-    count = data.draw(st.integers(0, array.size))
-    order = sorted(range(array.size), key=lambda i: (float(array.flat[i]), i))
-    expected = np.zeros(array.size, bool)
-    expected[order[:count]] = True
-    np.testing.assert_array_equal(masks.lowest(array, count).ravel(), expected)
+def lstm(seed=1, compiled=True):
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((5, 3)),
+            keras.layers.LSTM(8, name="lstm"),
+            keras.layers.Dense(1, name="dense"),
+        ]
+    )
+    if compiled:
+        model.compile("adam", "mse")
+    return model
+
+
+def masks(keep=0.25):
+    alive = np.random.default_rng(0).random((8, 32)) < keep
+    return {KERNEL: alive}
+
+
+def read(model, path=KERNEL):
+    return keras.ops.convert_to_numpy(kernels(model)[path])
+
+
+def test_a_lottery_ticket(tmp_path):
+    model = lstm()
+    schedule = tfmot.sparsity.keras.ConstantSparsity(0.8, 3, frequency=1)
+    model.fit(
+        X, Y, batch_size=8, verbose=0,
+        callbacks=[keras_moduli.MagnitudePruning(schedule)],
+    )  # fmt: skip
+    keras_moduli.save_masks(tmp_path / "masks.npz", model)
+    ticket = keras_moduli.load_masks(tmp_path / "masks.npz")
+    np.testing.assert_array_equal(ticket[KERNEL], read(model) != 0)
+    assert list(ticket) == [KERNEL]
+
+    fresh = keras.models.clone_model(model)
+    assert (read(fresh) != 0).all()
+    fresh.compile("adam", "mse")
+    keras_moduli.apply_masks(fresh, ticket)
+    before = read(fresh)
+    fresh.fit(X, Y, batch_size=8, verbose=0)
+    after = read(fresh)
+    np.testing.assert_array_equal(after != 0, ticket[KERNEL])
+    assert (after != before)[ticket[KERNEL]].all()
+
+
+def test_masks_applied_between_two_fits():
+    """The compiled step of the first fit must not outlive it."""
+    model = lstm()
+    model.fit(X, Y, batch_size=8, verbose=0)
+    keras_moduli.apply_masks(model, masks())
+    model.fit(X, Y, batch_size=8, verbose=0)
+    np.testing.assert_array_equal(read(model) != 0, masks()[KERNEL])
+
+
+def test_masks_of_a_loaded_model(tmp_path):
+    model = lstm()
+    keras_moduli.apply_masks(model, masks())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    found = keras_moduli.masks_of(loaded)
+    assert list(found) == [KERNEL]
+    np.testing.assert_array_equal(found[KERNEL], masks()[KERNEL])
+
+
+def test_masks_of_a_dense_model_are_none():
+    assert keras_moduli.masks_of(lstm()) == {}
 
 
 @pytest.mark.parametrize(
-    "make",
+    "wrong,message",
     [
-        lambda rng, n: rng.normal(size=n),
-        lambda rng, n: np.where(rng.random(n) < 0.6, -1.0, rng.random(n)),
-        lambda rng, n: rng.integers(0, 3, n).astype(float),
-        lambda rng, n: np.zeros(n),
-        lambda rng, n: np.sort(rng.normal(size=n)),
-        # Only every third value is low: no sample with such a stride is fair.
-        lambda rng, n: np.where(np.arange(n) % 3, rng.random(n), -5.0),
+        ({"gru/kernel": np.ones((8, 32), bool)}, "Received: 'gru/kernel'"),
+        ({KERNEL: np.ones((8, 8), bool)}, r"shape \(8, 32\).*\(8, 8\)"),
+        ({KERNEL: np.ones((8, 32))}, "Received: .*dtype float64"),
+        ({**masks(), "dense/kernel": np.ones(8, bool)}, "dense/kernel"),
     ],
 )
-def test_kth_lowest_of_a_long_vector(make):
-    flat = make(np.random.default_rng(0), 100_000).astype("float32")
-    ordered = np.sort(flat)
-    for k in [1, 2, 33_333, 33_334, 60_000, 90_001, 99_999, 100_000]:
-        assert masks.kth_lowest(flat, k) == ordered[k - 1]
+def test_masks_that_do_not_fit_change_nothing(wrong, message):
+    model = lstm()
+    with pytest.raises(ValueError, match=message):
+        keras_moduli.apply_masks(model, wrong)
+    assert (read(model) != 0).all()
+    assert kernels(model)[KERNEL].constraint is None
 
 
-@given(
-    st.lists(scores, min_size=1, max_size=3),
-    st.floats(0, 0.99),
-    st.sampled_from([1, 4]),
-)
-def test_global_keeps_the_exact_number(arrays, sparsity, size):
-    shapes = [(a.size * size, 1, 1) for a in arrays]
-    alive = masks.keep_global(arrays, [size] * len(arrays), shapes, sparsity)
-    total = sum(a.size for a in arrays)
-    kept = sum(np.count_nonzero(a) for a in alive)
-    assert kept == max(round(total * (1 - sparsity)), 1)
-    lowest_alive = min(
-        s[a].min() for s, a in zip(arrays, alive, strict=True) if a.any()
-    )
-    highest_dead = max(
-        (
-            s[~a].max()
-            for s, a in zip(arrays, alive, strict=True)
-            if not a.all()
-        ),
-        default=-np.inf,
-    )
-    assert highest_dead <= lowest_alive
+def test_a_file_that_is_no_npz(tmp_path):
+    with pytest.raises(ValueError, match="must end in '.npz'"):
+        keras_moduli.save_masks(tmp_path / "masks.npy", masks())
+    with pytest.raises(FileNotFoundError):
+        keras_moduli.load_masks(tmp_path / "none.npz")
 
 
-def test_global_with_units_of_different_size():
-    rng = np.random.default_rng(0)
-    arrays = [rng.random(100), rng.random(40)]
-    alive = masks.keep_global(arrays, [1, 16], [(100, 1, 1), (640, 1, 1)], 0.8)
-    kept = np.count_nonzero(alive[0]) + 16 * np.count_nonzero(alive[1])
-    assert abs(kept - 0.2 * 740) <= 16
+def ramp():
+    return tfmot.sparsity.keras.PolynomialDecay(0.0, 0.75, 2, 6, frequency=3)
 
 
-def test_local_prunes_each_kernel_alike():
-    arrays = [np.arange(100.0), np.arange(1000.0) + 1e6]
-    alive = masks.keep_local(arrays, [1, 1], [None, None], 0.9)
-    assert [np.count_nonzero(a) for a in alive] == [10, 100]
+def test_train_on_batch():
+    model = lstm()
+    pruning = keras_moduli.MagnitudePruning(ramp())
+    pruning.set_model(model)
+    history = []
+    for i in range(8):
+        model.train_on_batch(X[i * 8 : i * 8 + 8], Y[i * 8 : i * 8 + 8])
+        pruning.step()
+        history.append(int((read(model) == 0).sum()))
+    # Like `fit` with the same batches.
+    twin, counts = lstm(), []
+    twin.fit(
+        X, Y, batch_size=8, shuffle=False, verbose=0,
+        callbacks=[
+            keras_moduli.MagnitudePruning(ramp()),
+            keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda batch, logs: counts.append(
+                    int((read(twin) == 0).sum())
+                )
+            ),
+        ],
+    )  # fmt: skip
+    assert history == counts
+    assert history[5:] == [192] * 3
+    np.testing.assert_array_equal(read(model), read(twin))
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 64), st.integers(1, 4), st.integers(1, 64)),
-        min_size=1,
-        max_size=5,
-    ),
-    st.floats(0.02, 1.0),
-)
-def test_erk_densities_have_the_right_mean(shapes, density):
-    densities = np.array(masks.erk_densities(shapes, density))
-    sizes = np.array([np.prod(shape) for shape in shapes])
-    assert (densities > 0).all() and (densities <= 1).all()
-    assert np.sum(densities * sizes) == pytest.approx(density * sizes.sum())
-    # Among kernels that are not dense, density times size goes with the sum
-    # of the sides (arXiv:1911.11134).
-    sides = np.array([r + g * c for r, g, c in shapes])
-    free = densities < 1
-    ratio = (densities * sizes / sides)[free]
-    np.testing.assert_allclose(ratio, ratio[:1].repeat(len(ratio)))
+def test_a_loop_with_a_gradient_tape():
+    model = lstm(compiled=False)
+    optimizer = keras.optimizers.SGD(0.1)
+    pruning = keras_moduli.MagnitudePruning(ramp())
+    pruning.set_model(model)
 
-
-@given(
-    hnp.arrays(np.float32, (3, 5, 2), elements=st.floats(0, 1, width=16)),
-    st.integers(0, 2),
-    st.data(),
-)
-def test_highest_along_an_axis(array, axis, data):
-    kept = data.draw(st.integers(1, array.shape[axis]))
-    marked = masks.highest_along(array, kept, axis)
-    assert (marked.sum(axis) == kept).all()
-    lines = np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])
-    chosen = np.moveaxis(marked, axis, -1).reshape(-1, array.shape[axis])
-    for line, choice in zip(lines, chosen, strict=True):
-        np.testing.assert_array_equal(
-            np.sort(line[choice]), np.sort(line)[-kept:]
+    @tf.function
+    def train(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
         )
+
+    for i in range(8):
+        train(X[i * 8 : i * 8 + 8], Y[i * 8 : i * 8 + 8])
+        pruning.step()
+    assert (read(model) == 0).sum() == 192

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from keras_moduli import schedules
+from keras_moduli.pruning import schedules
 
 PolynomialDecay = tfmot.sparsity.keras.PolynomialDecay
 ConstantSparsity = tfmot.sparsity.keras.ConstantSparsity
@@ -40,7 +40,7 @@ def test_polynomial_decay_is_tfmots(
     schedule = PolynomialDecay(
         initial, final, begin, begin + length, power, frequency
     )
-    plan = schedules.plan(schedule)
+    plan = schedules.get(schedule)
     theirs = follow(schedule, begin + length)
     for step, expected in enumerate(theirs):
         if expected is None:
@@ -55,7 +55,7 @@ def test_polynomial_decay_is_tfmots(
 @pytest.mark.parametrize("end_step", [-1, 17])
 def test_constant_sparsity_is_tfmots(end_step):
     schedule = ConstantSparsity(0.5, 5, end_step, frequency=4)
-    plan = schedules.plan(schedule)
+    plan = schedules.get(schedule)
     assert [plan.target(step) for step in range(40)] == follow(schedule, 40)
 
 
@@ -65,7 +65,7 @@ def test_constant_sparsity_is_tfmots(end_step):
     frequency=st.integers(1, 15),
 )
 def test_the_target_changes_only_at_next_action(begin, length, frequency):
-    plan = schedules.plan(
+    plan = schedules.get(
         PolynomialDecay(0.1, 0.9, begin, begin + length or 1, 3, frequency)
     )
     step = 0
@@ -84,7 +84,7 @@ def test_a_callable_is_asked_at_every_step():
         asked.append(step)
         return step % 5 == 0, step / 100
 
-    plan = schedules.plan(schedule)
+    plan = schedules.get(schedule)
     assert plan.target(7) == 0.05
     assert asked == list(range(8))
     assert plan.target(10) == 0.10
@@ -96,12 +96,12 @@ def test_a_subclass_is_not_taken_for_its_parent():
         def __call__(self, step):
             return True, 0.5
 
-    assert schedules.plan(Half(0.0, 0.9, 0, 10)).target(0) == 0.5
+    assert schedules.get(Half(0.0, 0.9, 0, 10)).target(0) == 0.5
 
 
 def test_a_configuration_does_as_well():
     schedule = PolynomialDecay(0.0, 0.9, 0, 100, frequency=30)
-    ours, theirs = map(schedules.plan, [schedule.get_config(), schedule])
+    ours, theirs = map(schedules.get, [schedule.get_config(), schedule])
     assert ours == theirs
 
 
@@ -109,7 +109,7 @@ def test_a_configuration_does_as_well():
 def test_the_ramp_over_a_fraction_of_the_training(begin, end, steps):
     ramp = schedules.polynomial_decay(0.9, begin, end, steps)
     assert isinstance(ramp, PolynomialDecay)
-    plan = schedules.plan(ramp)
+    plan = schedules.get(ramp)
     assert plan.begin_step == round(begin * steps)
     assert plan.target(math.ceil(end * steps)) == 0.9
 
@@ -125,14 +125,14 @@ def test_the_ramp_over_a_fraction_of_the_training(begin, end, steps):
 )
 def test_a_bad_configuration(config):
     with pytest.raises(ValueError, match="Received: "):
-        schedules.plan({"class_name": "ConstantSparsity", "config": config})
+        schedules.get({"class_name": "ConstantSparsity", "config": config})
 
 
 def test_not_a_schedule():
     with pytest.raises(TypeError, match="Received: schedule=0.9"):
-        schedules.plan(0.9)
+        schedules.get(0.9)
 
 
 def test_a_callable_that_prunes_everything():
     with pytest.raises(ValueError, match=r"1.0 at step 0"):
-        schedules.plan(lambda step: (True, 1.0)).target(0)
+        schedules.get(lambda step: (True, 1.0)).target(0)

@@ -96,7 +96,7 @@ def test_a_layer_must_be_found_and_called():
 def test_a_small_path_integrator_covers_a_disc():
     # Positions in a box have no holes, and a small network folds none in.
     pytest.importorskip("ripser")
-    from keras_moduli.tasks.navigation import Navigation
+    from keras_moduli.tasks.navigation.task import Navigation
 
     keras.utils.set_random_seed(0)
     task = Navigation(

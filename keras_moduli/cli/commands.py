@@ -1,0 +1,141 @@
+"""What each command of the command line takes."""
+
+from keras_moduli.cli import options
+from keras_moduli.experiments.reports import table
+from keras_moduli.experiments.sweeps import sweep
+from keras_moduli.version import __version__
+
+
+def parser():
+    """The parser of all commands; `command` in what it gives is the name."""
+    whole = options.Parser(
+        prog="keras-moduli",
+        description="Geometric sparsity for recurrent Keras models.",
+    )
+    whole.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}"
+    )
+    commands = whole.add_subparsers(
+        dest="command", metavar="COMMAND", required=True
+    )
+    for add in (
+        _add_train,
+        _add_sweep,
+        _add_table,
+        _add_plot,
+        _add_inspect,
+    ):
+        add(commands)
+    return whole
+
+
+def _add_train(commands):
+    command = commands.add_parser(
+        "train",
+        help="train a model dense and sparse, export and compare them",
+        description="Trains a model dense, then regularized and pruned, "
+        "exports both, and compares size, speed and quality.",
+    )
+    _add_common(command)
+    options.add_options(command)
+    which = command.add_mutually_exclusive_group()
+    which.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier run"
+    )
+    which.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was cut off, from its last epoch",
+    )
+
+
+def _add_sweep(commands):
+    command = commands.add_parser(
+        "sweep",
+        help="train a task under many settings, with controls and seeds",
+        description="Trains a task once for every combination of the options "
+        "that take several values, and every control. Runs that are finished "
+        "are skipped, others go on from their last epoch.",
+    )
+    _add_common(command)
+    options.add_options(command, lists=(*sweep.AXES, "control"))
+    command.add_argument(
+        "--only-controls",
+        action="store_true",
+        help="run the controls only, for example l1 with factors of its own",
+    )
+    command.add_argument(
+        "--seeds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="runs of each kind, with seeds from 0 (default: 5)",
+    )
+    command.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes at a time (default: 1)",
+    )
+    command.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on this Ray cluster, all of whose machines see DIR",
+    )
+
+
+def _add_table(commands):
+    command = commands.add_parser(
+        "table", help="print what the runs of a sweep gave"
+    )
+    command.add_argument("folder", metavar="DIR", help="folder of a sweep")
+    command.add_argument(
+        "--format", choices=list(table.FORMS), default="markdown"
+    )
+    command.add_argument(
+        "--against",
+        metavar="LABEL",
+        help="how much worse all others are than this one, seed by seed, for "
+        "example 'torus, difference_of_gaussians'; of each the factor that "
+        "validates best, among those with the most seeds",
+    )
+
+
+def _add_plot(commands):
+    command = commands.add_parser(
+        "plot", help="draw what the runs of a sweep gave"
+    )
+    command.add_argument("folder", metavar="DIR", help="folder of a sweep")
+    command.add_argument(
+        "--only",
+        nargs="+",
+        metavar="LABEL",
+        help="draw these only, for example none 'torus, diffusion'",
+    )
+
+
+def _add_inspect(commands):
+    command = commands.add_parser(
+        "inspect", help="show what a .tflite file holds, and its risks"
+    )
+    command.add_argument("file", metavar="FILE.tflite")
+
+
+def _add_common(command):
+    command.add_argument(
+        "task", metavar="TASK", help="adding, language or navigation"
+    )
+    command.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for the results"
+    )
+    command.add_argument(
+        "--quiet", action="store_true", help="show no progress"
+    )
+    command.add_argument(
+        "--minutes",
+        type=float,
+        metavar="X",
+        help="stop before an epoch that would end later than so many minutes "
+        "from now, with exit status 3",
+    )

@@ -1,0 +1,195 @@
+"""The command `keras-moduli`: a thin skin over `keras_moduli.experiments`."""
+
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from keras_moduli.cli import commands
+from keras_moduli.cli import options
+from keras_moduli.cli.quiet import held_back
+from keras_moduli.experiments.job import Job
+from keras_moduli.experiments.reports import comparison
+from keras_moduli.experiments.reports import table as tables
+from keras_moduli.experiments.reports.pictures import draw_sweep
+from keras_moduli.experiments.reports.report import rich_table
+from keras_moduli.experiments.runs.deadline import OutOfTime
+from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.experiments.runs.training import make_deterministic
+from keras_moduli.experiments.sweeps import sweep as sweeps
+from keras_moduli.experiments.sweeps.clusters import Cluster
+from keras_moduli.experiments.sweeps.processes import Processes
+from keras_moduli.export import ExportError
+from keras_moduli.export import inspect as inspect_file
+from keras_moduli.utils.argument_validation import positive
+from keras_moduli.utils.argument_validation import positive_integer
+
+
+def main(argv=None):
+    """Runs the command line.
+
+    Args:
+        argv: Arguments without the program's name; `None` for those of this
+            process.
+
+    Returns:
+        The exit status: 0, 1 if something failed on the way, 2 for bad input,
+        3 if `--minutes` were up first, 130 if interrupted.
+    """
+    arguments = commands.parser().parse_args(argv)
+    try:
+        with held_back(expected=(Failure,)):
+            return COMMANDS[arguments.command](arguments)
+    except Failure as failure:
+        return _say(failure, failure.status)
+    except KeyboardInterrupt:
+        return _say("interrupted; what is done so far is kept", 130)
+
+
+class Failure(Exception):
+    """What to tell the user in one line, and the exit status.
+
+    Args:
+        cause: The error that stopped the command.
+        status: 2 if something the user gave cannot work and nothing was done
+            yet, 1 for what goes wrong on the way, 3 if time was up.
+    """
+
+    def __init__(self, cause, status):
+        super().__init__(str(cause))
+        self.status = status
+
+
+def train(arguments):
+    """`keras-moduli train TASK`."""
+    console = Console(quiet=arguments.quiet)
+    try:
+        deadline = _deadline(arguments)
+        job = _job(arguments)
+    except (ValueError, TypeError, OSError) as error:
+        raise Failure(error, 2) from error
+    make_deterministic()
+    console.print(f"{job.settings.task}: {job.task.describe()}", soft_wrap=True)
+    try:
+        report = job.run(console, deadline)
+    except OutOfTime as stop:
+        raise Failure(f"{stop} Go on with --resume.", 3) from stop
+    except (ExportError, FloatingPointError, OSError) as error:
+        raise Failure(error, 1) from error
+    console.print(rich_table(report))
+    console.print(f"Everything is in {job.folder}", soft_wrap=True)
+    return 0
+
+
+def _deadline(arguments):
+    """When to stop, as `time.time()` counts, or `None`."""
+    if arguments.minutes is None:
+        return None
+    return time.time() + 60 * positive("minutes", arguments.minutes)
+
+
+def _job(arguments):
+    """The job that the arguments ask for."""
+    given = options.given(arguments)
+    if arguments.resume:
+        return Job.resume(arguments.out, arguments.task, given)
+    settings = Settings.of(arguments.task, given, arguments.preset)
+    return Job.start(arguments.out, settings, arguments.overwrite)
+
+
+def sweep(arguments):
+    """`keras-moduli sweep TASK`."""
+    console = Console(quiet=arguments.quiet)
+    given = options.given(arguments)
+    axes = {
+        name: list(given.pop(name)) for name in sweeps.AXES if name in given
+    }
+    controls = given.pop("control", ())
+    try:
+        deadline = _deadline(arguments)
+        positive_integer("jobs", arguments.jobs)
+        positive_integer("seeds", arguments.seeds)
+        runs = sweeps.plan(
+            arguments.task,
+            given,
+            axes,
+            controls,
+            arguments.seeds,
+            arguments.preset,
+            arguments.only_controls,
+        )
+        work = sweeps.Sweep(arguments.out, runs)
+        pool = _pool(arguments)
+    except (ValueError, TypeError, OSError) as error:
+        raise Failure(error, 2) from error
+    try:
+        failed = work.run(console, pool, deadline)
+    except OutOfTime as stop:
+        raise Failure(f"{stop} The same command goes on.", 3) from stop
+    print(tables.render(tables.load(work.folder)), end="")
+    if failed:
+        raise Failure(f"{len(failed)} runs failed: {', '.join(failed)}", 1)
+    return 0
+
+
+def _pool(arguments):
+    """Where the runs of a sweep go."""
+    if arguments.ray is not None:
+        return Cluster(arguments.ray)
+    return Processes(arguments.jobs)
+
+
+def table(arguments):
+    """`keras-moduli table DIR`."""
+    try:
+        rows = tables.load(arguments.folder)
+        if arguments.against is None:
+            text = tables.render(rows, arguments.format)
+        else:
+            text = comparison.render(rows, arguments.against, arguments.format)
+    except (ValueError, OSError) as error:
+        raise Failure(error, 2) from error
+    print(text, end="")
+    return 0
+
+
+def plot(arguments):
+    """`keras-moduli plot DIR`."""
+    try:
+        rows = tables.load(arguments.folder)
+        if arguments.only is not None:
+            rows = tables.only(rows, arguments.only)
+        paths = draw_sweep(Path(arguments.folder), rows)
+    except (ValueError, OSError, ImportError) as error:
+        raise Failure(error, 2) from error
+    for path in paths:
+        print(path)
+    return 0
+
+
+def inspect(arguments):
+    """`keras-moduli inspect FILE`."""
+    try:
+        print(inspect_file(arguments.file))
+    except ValueError as error:
+        raise Failure(error, 2) from error
+    return 0
+
+
+COMMANDS = {
+    "train": train,
+    "sweep": sweep,
+    "table": table,
+    "plot": plot,
+    "inspect": inspect,
+}
+
+
+def _say(message, status):
+    """One line on stderr; returns the exit status."""
+    print(
+        f"keras-moduli: error: {' '.join(str(message).split())}",
+        file=sys.stderr,
+    )
+    return status

@@ -1,0 +1,1 @@
+"""What runs found: tables, comparisons, reports and pictures."""

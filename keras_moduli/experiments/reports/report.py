@@ -1,0 +1,216 @@
+"""The report of a job: one dict, and the table that is read from it."""
+
+import gzip
+import os
+import platform
+from importlib import metadata
+
+import keras
+
+from keras_moduli.utils.files import size_of
+from keras_moduli.version import __version__
+
+_PACKAGES = ("keras", "tensorflow", "jax", "torch", "ai-edge-litert", "numpy")
+
+
+def file_sizes(path):
+    """The bytes of a file, plain and gzipped."""
+    return {
+        "bytes": size_of(path),
+        "gzip_bytes": len(gzip.compress(path.read_bytes())),
+    }
+
+
+def build(job, files, latency):
+    """Everything that a job found, as a JSON-able dict.
+
+    Args:
+        job: The `Job`.
+        files: For "dense" and "sparse", a dict from format to a dict with
+            `bytes` and `gzip_bytes`.
+        latency: What `latencies` gave, or an empty dict.
+    """
+    settings = job.settings.to_dict()
+    return {
+        "task": settings["task"],
+        "metric": job.task.metric,
+        "metric_label": job.task.metric_label,
+        "data": job.task.describe(),
+        "settings": {**settings, "total_steps": job.settings.total_steps},
+        "machine": _machine(),
+        "models": {
+            name: {
+                **run.metrics(),
+                "ticket": run.ticket and run.ticket.metrics(),
+                "files": files[name],
+                "latency": latency.get(name),
+            }
+            for name, run in job.runs.items()
+        },
+    }
+
+
+def rows(report):
+    """The table: a list of `(what, dense, sparse)` strings."""
+    dense, sparse = report["models"]["dense"], report["models"]["sparse"]
+
+    def row(label, read, form):
+        return label, form.format(read(dense)), form.format(read(sparse))
+
+    table = [
+        row(
+            f"validation {report['metric_label']}",
+            lambda model: model[report["metric"]],
+            "{:#.4g}",
+        ),
+        row(
+            f"test {report['metric_label']}",
+            lambda model: model["test"][report["metric"]],
+            "{:#.4g}",
+        ),
+        *(
+            row(f"sparsity of {path}", _sparsity_of(path), "{:.1%}")
+            for path in dense["sparsity"]
+        ),
+    ]
+    if sparse["ticket"]:
+        ticket = sparse["ticket"]["test"][report["metric"]]
+        table.insert(
+            2, ("the same of the lottery ticket", "", f"{ticket:#.4g}")
+        )
+    for kind, label in _FORMATS.items():
+        if kind in dense["files"]:
+            table += [
+                row(label, _size_of(kind, "bytes"), "{:,} bytes"),
+                row(
+                    f"{label}, gzipped",
+                    _size_of(kind, "gzip_bytes"),
+                    "{:,} bytes",
+                ),
+            ]
+    if dense["latency"]:
+        table += [
+            row(
+                ".tflite, largest difference from Keras",
+                lambda model: model["files"]["tflite"]["max_difference"],
+                "{:.1e}",
+            ),
+            row(
+                ".tflite latency, one thread, median",
+                lambda model: model["latency"]["median_ms"],
+                "{:.2f} ms",
+            ),
+        ]
+    table.append(
+        row("training time", lambda model: model["seconds"], "{:.0f} s")
+    )
+    return table
+
+
+_FORMATS = {
+    "keras": ".keras",
+    "saved_model": "SavedModel",
+    "tflite": ".tflite",
+}
+
+
+def _sparsity_of(path):
+    return lambda model: model["sparsity"][path]
+
+
+def _size_of(kind, unit):
+    return lambda model: model["files"][kind][unit]
+
+
+def rich_table(report):
+    """The table for the terminal."""
+    from rich.table import Table
+
+    table = Table(title=_title(report))
+    table.add_column("")
+    table.add_column("dense", justify="right")
+    table.add_column("sparse", justify="right")
+    for row in rows(report):
+        table.add_row(*row)
+    return table
+
+
+def markdown(report):
+    """The report as a Markdown page."""
+    settings, machine = report["settings"], report["machine"]
+    lines = [
+        f"# {_title(report)}",
+        "",
+        "| | dense | sparse |",
+        "|---|---:|---:|",
+    ]
+    lines += [f"| {' | '.join(row)} |" for row in rows(report)]
+    lines += ["", f"Data: {report['data']}.", "", _how(settings), ""]
+    if "tflite" in report["models"]["sparse"]["files"]:
+        lines += [_what_runs(report["models"]), ""]
+    lines += [
+        f"Made with keras-moduli {machine['keras_moduli']} on Keras's "
+        f"{machine['backend']} backend, {machine['cores']} cores of "
+        f"{machine['processor']}, Python {machine['python']}, "
+        + ", ".join(f"{n} {v}" for n, v in machine["packages"].items())
+        + ".",
+        "",
+        *(f"![{name}]({name})\n" for name in report["pictures"]),
+    ]
+    return "\n".join(lines)
+
+
+def _how(settings):
+    """How the models were trained."""
+    rows, columns = settings["block_size"]
+    blocks = (
+        f"blocks of {rows} x {columns}" if rows * columns > 1 else "weights"
+    )
+    control = f"{settings['control']} in place of " * bool(settings["control"])
+    return (
+        f"Both models: {settings['total_steps']:,} steps in "
+        f"{settings['epochs']} epochs, seed {settings['seed']}. The sparse "
+        f"one: {control}{settings['inhibitor']} on {settings['space']}, "
+        f"factor {settings['factor']:g}; of '{settings['weights']}', "
+        f"{blocks} are pruned between {settings['pruning_begin']:.0%} and "
+        f"{settings['pruning_end']:.0%} of the steps."
+    )
+
+
+def _what_runs(models):
+    """What is in the .tflite files, and how they were checked."""
+    file = models["sparse"]["files"]["tflite"]
+    operators = ", ".join(file["operators"])
+    stored = "; ".join(file["notes"]) or "as dense"
+    return (
+        f"The sparse .tflite has the layout '{file['layout']}' ({stored}). "
+        "Both files ran on LiteRT under its default delegates and on its "
+        "built-in kernels and gave what Keras gives, within a relative "
+        f"difference of {file['tolerance']:g}. Operators: {operators}."
+    )
+
+
+def _title(report):
+    sparsity = report["settings"]["sparsity"]
+    return (
+        f"{report['task']}: dense beside {sparsity:.0%} sparse "
+        f"({report['settings']['weights']})"
+    )
+
+
+def _machine():
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "keras_moduli": __version__,
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": packages,
+    }

@@ -1,0 +1,311 @@
+"""What the runs of a folder gave, over seeds: as a table, in three formats."""
+
+import csv
+import dataclasses
+import io
+import math
+import statistics
+from pathlib import Path
+
+from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.settings import NO_REGULARIZER
+from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.experiments.runs.training import Run
+
+
+@dataclasses.dataclass
+class Row:
+    """The runs that differ in nothing but their seed.
+
+    Attributes:
+        settings: The `Settings` they share, with seed 0.
+        runs: The finished ones, a list of `Run`.
+        failed: How many failed.
+        unfinished: How many are not finished yet.
+    """
+
+    settings: Settings
+    runs: list
+    failed: int = 0
+    unfinished: int = 0
+
+    @property
+    def values(self):
+        """The metric of every finished run, on the test data."""
+        return [run.metrics()["test"][self._metric] for run in self.runs]
+
+    @property
+    def by_seed(self):
+        """The metric of every finished run on the test data, by seed."""
+        seeds = [run.settings.seed for run in self.runs]
+        return dict(zip(seeds, self.values, strict=True))
+
+    @property
+    def validation(self):
+        """The metric of every finished run, on the validation data."""
+        return [run.metrics()[self._metric] for run in self.runs]
+
+    @property
+    def seeds(self):
+        """How many runs there are, finished or not."""
+        return len(self.runs) + self.failed + self.unfinished
+
+    @property
+    def tickets(self):
+        """The metric of every lottery ticket, on the test data."""
+        return [
+            run.ticket.metrics()["test"][self._metric]
+            for run in self.runs
+            if run.ticket
+        ]
+
+    @property
+    def at_chance(self):
+        """How many finished runs are no better than the trivial answer."""
+        found = [run.metrics() for run in self.runs]
+        return sum(m["test"][self._metric] >= m["trivial"] for m in found)
+
+    @property
+    def matrices(self):
+        """The mean sparsity of every matrix, a dict by path."""
+        found = [run.metrics()["sparsity"] for run in self.runs]
+        return {
+            path: statistics.mean(each[path] for each in found)
+            for path in (found[0] if found else ())
+        }
+
+    @property
+    def label(self):
+        """What to call it."""
+        settings = self.settings
+        if settings.control in (NO_REGULARIZER, "l1", "l2"):
+            return settings.control  # no space has a part in these
+        name = f"{settings.space}, {settings.inhibitor}"
+        if settings.scale != 1.0:
+            name += f", scale {settings.scale:g}"
+        if settings.trainable:
+            name = f"trained {name}"
+        return f"{settings.control} of {name}" if settings.control else name
+
+    @property
+    def _metric(self):
+        return self.settings.make_task().metric
+
+
+def load(folder):
+    """Reads all runs in a folder.
+
+    Args:
+        folder: A folder that a sweep made.
+
+    Returns:
+        A list of `Row`, in the order of their labels and sparsities.
+
+    Raises:
+        ValueError: If it is no folder of a sweep, or holds no runs.
+    """
+    folder = Path(folder)
+    if "sweep" not in folders.load(folder):
+        raise ValueError(
+            "`folder` must be one that `keras-moduli sweep` made. "
+            f"Received: folder='{folder}'"
+        )
+    rows = {}
+    for place in sorted(p.parent for p in folder.glob("*/settings.json")):
+        settings = Settings.from_dict(folders.load(place))
+        shared = dataclasses.replace(settings.effective(), seed=0)
+        row = rows.setdefault(str(shared), Row(shared, []))
+        run = Run(place, settings, task=None)
+        if run.finished:
+            row.runs.append(run)
+        elif (place / "failed.txt").is_file():
+            row.failed += 1
+        else:
+            row.unfinished += 1
+    if not rows:
+        raise ValueError(f"There are no runs. Received: folder='{folder}'")
+    return sorted(rows.values(), key=_order)
+
+
+def only(rows, labels):
+    """The rows with certain labels.
+
+    Args:
+        rows: What `load` returned.
+        labels: A list of labels.
+
+    Returns:
+        A list of `Row`.
+
+    Raises:
+        ValueError: If a label is not among the rows'.
+    """
+    known = sorted({row.label for row in rows})
+    for label in labels:
+        if label not in known:
+            raise ValueError(
+                f"`only` must be among {known}. Received: only={label!r}"
+            )
+    return [row for row in rows if row.label in labels]
+
+
+def _order(row):
+    settings = row.settings
+    return settings.sparsity, settings.control or "", row.label, settings.factor
+
+
+def best_factors(rows):
+    """The rows of the factor that validates best, of every kind.
+
+    Args:
+        rows: What `load` returned.
+
+    Returns:
+        A dict from label and sparsity to the `Row` with the lowest median on
+        the validation data, among those with the most seeds: one lucky seed
+        of a factor that was only tried is not compared with five of another.
+        Rows without finished runs are left out.
+    """
+    kinds = {}
+    for row in rows:
+        if row.runs:
+            kind = row.label, row.settings.sparsity
+            kinds.setdefault(kind, []).append(row)
+    return {kind: min(same, key=_promise) for kind, same in kinds.items()}
+
+
+def _promise(row):
+    return -row.seeds, statistics.median(row.validation)
+
+
+HEADER = (
+    "regularizer",
+    "factor",
+    "sparsity",
+    "mean",
+    "std",
+    "median",
+    "validation median",
+    "runs",
+    "at chance",
+    "failed",
+    "unfinished",
+)
+
+
+def cells(row):
+    """A row's values as strings, in the order of `HEADER`."""
+    settings = row.settings
+    none = settings.control == NO_REGULARIZER
+    return [
+        row.label,
+        "" if none else f"{settings.factor:g}",
+        f"{settings.sparsity:.0%}",
+        *summary(row.values),
+        summary(row.validation)[-1],
+        str(len(row.runs)),
+        str(row.at_chance),
+        str(row.failed),
+        str(row.unfinished),
+    ]
+
+
+def summary(values):
+    """Mean, standard deviation and median, as far as there are any."""
+    if not values:
+        return ["", "", ""]
+    spread = statistics.stdev(values) if len(values) > 1 else math.nan
+    return [
+        f"{value:.4g}" if math.isfinite(value) else ""
+        for value in (
+            statistics.mean(values),
+            spread,
+            statistics.median(values),
+        )
+    ]
+
+
+def render(rows, form="markdown"):
+    """The table as text.
+
+    Args:
+        rows: What `load` returned. Mean, standard deviation and median are of
+            the test data; the median of the validation data is there to
+            choose settings by. A run that is no better than the trivial
+            answer counts as "at chance", one that broke as "failed".
+        form: `"markdown"`, `"latex"` or `"csv"`. The best mean of every
+            sparsity is bold in the first two.
+
+    Returns:
+        A string.
+    """
+    header, body = list(HEADER), [cells(row) for row in rows]
+    if any(row.tickets for row in rows):
+        header += ["ticket mean", "ticket std", "ticket median"]
+        for row, line in zip(rows, body, strict=True):
+            line += summary(row.tickets)
+    paths = list(dict.fromkeys(p for row in rows for p in row.matrices))
+    header += [f"zeros in {path}" for path in paths]
+    for row, line in zip(rows, body, strict=True):
+        line += [_percent(row.matrices.get(path)) for path in paths]
+    return FORMS[form](header, body, _best(rows))
+
+
+def _percent(fraction):
+    return "" if fraction is None else f"{fraction:.1%}"
+
+
+def _best(rows):
+    """The indices of the rows with the least mean at their sparsity."""
+    best = {}
+    for index, row in enumerate(rows):
+        if row.values:
+            mean = statistics.mean(row.values)
+            least = best.get(row.settings.sparsity, (math.inf, None))
+            best[row.settings.sparsity] = min(least, (mean, index))
+    return {index for _, index in best.values()}
+
+
+def _markdown(header, body, best):
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    for index, line in enumerate(body):
+        lines.append(_emphasized(line, index in best, "**{}**"))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _latex(header, body, best):
+    lines = [
+        f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        "\\hline",
+        _latex_line(header),
+        "\\hline",
+        *(
+            _latex_line(_emphasized(line, index in best, "\\textbf{{{}}}"))
+            for index, line in enumerate(body)
+        ),
+        "\\hline",
+        "\\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_line(line):
+    escaped = (c.replace("%", "\\%").replace("_", "\\_") for c in line)
+    return " & ".join(escaped) + " \\\\"
+
+
+def _csv(header, body, best):
+    del best
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *body])
+    return text.getvalue()
+
+
+def _emphasized(line, best, form):
+    mean = HEADER.index("mean")
+    if not best:
+        return line
+    return [*line[:mean], form.format(line[mean]), *line[mean + 1 :]]
+
+
+FORMS = {"markdown": _markdown, "latex": _latex, "csv": _csv}

@@ -1,0 +1,1 @@
+"""Many runs: side by side, in pieces of some minutes, on clusters."""

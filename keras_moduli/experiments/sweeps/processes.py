@@ -1,0 +1,48 @@
+"""The runs of a sweep as processes of this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_WORKER = "keras_moduli.experiments.sweeps.worker"
+
+
+class Processes:
+    """Starts runs as processes and watches them.
+
+    Args:
+        jobs: How many at a time.
+    """
+
+    def __init__(self, jobs=1):
+        self.jobs = jobs
+
+    def start(self, folder, deadline=None):
+        """Starts the run of a folder; returns what the others need."""
+        return launch(folder, deadline)
+
+    def ended(self, process):
+        """Whether a run is over, well or badly."""
+        if process.poll() is None:
+            return False
+        process.stdin.close()
+        return True
+
+    def stop(self, process):
+        """Breaks a run off."""
+        process.kill()
+
+
+def launch(folder, deadline=None):
+    """The process of one run; it dies with the process that launched it."""
+    moment = [] if deadline is None else [str(deadline)]
+    with open(Path(folder) / "log.txt", "ab") as log:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", _WORKER),
+                *(str(folder), *moment),
+            ],
+            stdin=subprocess.PIPE,  # closes when this process dies
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )

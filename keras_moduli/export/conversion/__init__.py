@@ -1,0 +1,1 @@
+"""From a function to a `.tflite` file: TensorFlow's converter, calibrated."""

@@ -1,0 +1,1 @@
+"""What stands in a `.tflite` file: reading it, writing it, known traps."""

@@ -1,0 +1,123 @@
+"""What can go wrong when a .tflite file runs, seen from the file alone.
+
+Each rule looks at one finished file, ours or not, and gives sentences.
+"""
+
+import numpy as np
+
+from keras_moduli.export.flatbuffers import flatbuffer
+
+# The version that says "sparse" to delegates; with any other number XNNPACK
+# takes the compressed values for a dense matrix.
+_SPARSE_VERSION = 8
+_INT8_ROWS = 4096
+
+
+def warnings(model):
+    """All warnings about a model read by `flatbuffer.read`.
+
+    Returns:
+        A list of strings, empty if nothing is known to be wrong.
+    """
+    return [sentence for rule in _RULES for sentence in rule(model)]
+
+
+def _flex(model):
+    names = [
+        code.customCode.decode()
+        for code in model.operatorCodes
+        if code.customCode
+    ]
+    flex = sorted(name for name in names if name.startswith("Flex"))
+    other = sorted(name for name in names if not name.startswith("Flex"))
+    if flex:
+        yield (
+            f"needs the Select-TF-ops (Flex) delegate for {', '.join(flex)}: "
+            "stock mobile runtimes and pip wheels cannot run it"
+        )
+    if other:
+        yield f"needs custom operators: {', '.join(other)}"
+
+
+def _densify(model):
+    count = flatbuffer.operator_names(model).get("DENSIFY", 0)
+    if count:
+        yield (
+            f"unpacks {count} sparse tensor(s) when loaded (DENSIFY): small on "
+            "disk, as large in memory and as slow as dense"
+        )
+
+
+def _densified_int8(model):
+    for graph, operator in _nodes(model, "DENSIFY"):
+        tensor = graph.tensors[operator.inputs[0]]
+        if flatbuffer.type_of(tensor) == "int8":
+            yield (
+                f"{_name(tensor)}: int8 behind DENSIFY; the default delegates "
+                "refuse to prepare such a file"
+            )
+
+
+def _sparse_products(model):
+    for graph, operator in _nodes(model, "FULLY_CONNECTED"):
+        tensor = graph.tensors[operator.inputs[1]]
+        if tensor.sparsity is None:
+            continue
+        version = model.operatorCodes[operator.opcodeIndex].version
+        kind = flatbuffer.type_of(tensor)
+        sources = int(tensor.shape[-1])
+        block = _block(tensor)
+        if version != _SPARSE_VERSION:
+            yield (
+                f"{_name(tensor)}: sparse weights in a FULLY_CONNECTED of "
+                f"version {version}, not {_SPARSE_VERSION}; XNNPACK reads "
+                "them as dense and gives wrong numbers"
+            )
+        if kind == "int8" and sources > _INT8_ROWS:
+            yield (
+                f"{_name(tensor)}: {sources} sources in int8 blocks; more "
+                f"than {_INT8_ROWS} overflow the kernel's counters and give "
+                "wrong numbers"
+            )
+        if sources % block or _lost_rows(tensor, block):
+            yield (
+                f"{_name(tensor)}: {sources} sources do not fill blocks of "
+                f"{block}; the last {sources % block} are ignored"
+            )
+
+
+def _sparse_half(model):
+    for graph, operator in _nodes(model, "DEQUANTIZE"):
+        tensor = graph.tensors[operator.inputs[0]]
+        if tensor.sparsity is not None:
+            yield (
+                f"{_name(tensor)}: sparse weights read by DEQUANTIZE without "
+                "DENSIFY before it; the output is not a number"
+            )
+
+
+def _nodes(model, name):
+    for graph in model.subgraphs:
+        for operator in graph.operators or []:
+            if flatbuffer.name_of(model, operator) == name:
+                yield graph, operator
+
+
+def _block(tensor):
+    axes = tensor.sparsity.dimMetadata
+    blocked = len(axes) > len(tensor.shape)
+    return axes[-1].denseSize if blocked else 1
+
+
+def _lost_rows(tensor, block):
+    """Whether the compressed axis is shorter than the tensor's last one."""
+    axis = tensor.sparsity.dimMetadata[len(tensor.shape) - 1]
+    indices = np.asarray(axis.arrayIndices.values)
+    return indices.size and (indices.max() + 1) * block > tensor.shape[-1]
+
+
+def _name(tensor):
+    return tensor.name.decode() if tensor.name else "a tensor"
+
+
+_RULES = (_flex, _densify, _densified_int8, _sparse_products, _sparse_half)

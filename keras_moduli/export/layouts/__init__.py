@@ -1,0 +1,1 @@
+"""How a kernel's weights are stored in the file, and multiplied."""

@@ -1,0 +1,294 @@
+"""Recurrent and Dense layers rewritten in terms of chosen products.
+
+While `lowered` is active, calling the model computes the same function, but
+the products with the kernels are made as a layout wants them: by tiles, or
+with padding. The model, its weights and its config stay as they are.
+
+The products of a recurrent layer's inputs do not depend on its state: they
+are made for all steps at once, before the loop.
+"""
+
+import contextlib
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import replaced
+
+
+@dataclasses.dataclass(frozen=True)
+class Rewrite:
+    """How one cell or Dense layer is to be computed.
+
+    Attributes:
+        products: A dict from the name of a part (see `parts_of`) to a
+            function from a tensor `(batch, rows)` to `(batch, columns)`.
+            Parts left out are multiplied as usual.
+        order: The old number of the unit at each new place, or `None`.
+    """
+
+    products: dict
+    order: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One kernel, or what one product takes of it: `gates` side by side."""
+
+    kernel: np.ndarray
+    gates: int
+    recurrent: bool = False
+
+
+@contextlib.contextmanager
+def lowered(model, rewrites):
+    """Makes a model compute with a layout's products.
+
+    Args:
+        model: A `keras.Model`.
+        rewrites: A dict from the `id` of a cell or Dense layer in it to its
+            `Rewrite`.
+    """
+    with contextlib.ExitStack() as stack:
+        for layer in all_layers(model):
+            functions = {}
+            if id(layer) in rewrites:
+                make = _CALLS[type(layer)]
+                functions["call"] = make(layer, rewrites[id(layer)])
+            cell = _only_cell(layer)
+            if id(cell) in rewrites:
+                functions["inner_loop"] = _loop(layer, rewrites[id(cell)])
+            for name, function in functions.items():
+                stack.enter_context(replaced(layer, name, function))
+        yield
+
+
+def lowerable(model):
+    """The layers of a model that can be rewritten, with how they are used.
+
+    Returns:
+        A list of pairs: the cell or Dense layer, and whether its units may be
+        renumbered (not so for cells stacked inside one `RNN`).
+    """
+    # Exactly these classes: a subclass may compute otherwise.
+    layers = all_layers(model)
+    alone = {id(_only_cell(layer)) for layer in layers}
+    return [
+        (layer, id(layer) in alone) for layer in layers if type(layer) in _CALLS
+    ]
+
+
+def parts_of(layer, order=None):
+    """The products that a lowerable layer makes: `{name: Part}`.
+
+    Args:
+        layer: A cell or Dense layer.
+        order: A renumbering of its units.
+    """
+    gates = _GATES[type(layer)]
+    kernel = keras.ops.convert_to_numpy(layer.kernel)
+    parts = {"kernel": Part(_columns(kernel, gates, order), gates)}
+    if type(layer) is keras.layers.Dense:
+        return parts
+    recurrent = keras.ops.convert_to_numpy(layer.recurrent_kernel)
+    recurrent = _columns(recurrent, gates, order)
+    if order is not None:
+        recurrent = recurrent[order]
+    if _resets_before(layer):
+        # The candidate's product waits for the reset gate.
+        middle = 2 * layer.units
+        parts["gates"] = Part(recurrent[:, :middle], 2, True)
+        parts["candidate"] = Part(recurrent[:, middle:], 1, True)
+    else:
+        parts["recurrent_kernel"] = Part(recurrent, gates, True)
+    return parts
+
+
+def _resets_before(layer):
+    return not getattr(layer, "reset_after", True)
+
+
+def _columns(array, gates, order):
+    """Reorders the units within every gate of the last axis."""
+    if order is None:
+        return array
+    blocks = array.reshape(*array.shape[:-1], gates, len(order))
+    return blocks[..., order].reshape(array.shape)
+
+
+def _multiplications(layer, rewrite):
+    """For every part the function that multiplies with it."""
+
+    def plain(part):
+        return lambda x: keras.ops.matmul(x, part.kernel)
+
+    return {
+        name: rewrite.products.get(name) or plain(part)
+        for name, part in parts_of(layer, rewrite.order).items()
+    }
+
+
+def _biases(layer, rewrite):
+    """The input's and the state's bias; 0 where there is none."""
+    if layer.bias is None:
+        return 0, 0
+    bias = keras.ops.convert_to_numpy(layer.bias)
+    bias = _columns(bias, _GATES[type(layer)], rewrite.order)
+    return tuple(bias) if bias.ndim == 2 else (bias, 0)
+
+
+def _gates(tensor, count):
+    return keras.ops.split(tensor, count, axis=-1)
+
+
+def _simple_rnn(cell, rewrite):
+    recurrent = _multiplications(cell, rewrite)["recurrent_kernel"]
+
+    def step(x, h):
+        h = cell.activation(x + recurrent(h))
+        return h, [h]
+
+    return step
+
+
+def _lstm(cell, rewrite):
+    recurrent = _multiplications(cell, rewrite)["recurrent_kernel"]
+
+    def step(x, h, carry):
+        i, f, g, o = _gates(x + recurrent(h), 4)
+        carry = cell.recurrent_activation(f) * carry + (
+            cell.recurrent_activation(i) * cell.activation(g)
+        )
+        h = cell.recurrent_activation(o) * cell.activation(carry)
+        return h, [h, carry]
+
+    return step
+
+
+def _gru(cell, rewrite):
+    return (_gru_before if _resets_before(cell) else _gru_after)(cell, rewrite)
+
+
+def _gru_after(cell, rewrite):
+    recurrent = _multiplications(cell, rewrite)["recurrent_kernel"]
+    _, bias = _biases(cell, rewrite)
+
+    def step(x, h):
+        inputs, states = _gates(x, 3), _gates(recurrent(h) + bias, 3)
+        z = cell.recurrent_activation(inputs[0] + states[0])
+        r = cell.recurrent_activation(inputs[1] + states[1])
+        candidate = cell.activation(inputs[2] + r * states[2])
+        h = z * h + (1 - z) * candidate
+        return h, [h]
+
+    return step
+
+
+def _gru_before(cell, rewrite):
+    multiply = _multiplications(cell, rewrite)
+
+    def step(x, h):
+        inputs, states = _gates(x, 3), _gates(multiply["gates"](h), 2)
+        z = cell.recurrent_activation(inputs[0] + states[0])
+        r = cell.recurrent_activation(inputs[1] + states[1])
+        candidate = cell.activation(inputs[2] + multiply["candidate"](r * h))
+        h = z * h + (1 - z) * candidate
+        return h, [h]
+
+    return step
+
+
+def _forward(layer, rewrite):
+    """The function from a cell's or Dense layer's inputs to its gates.
+
+    Inputs may have any number of leading axes.
+    """
+    multiply = _multiplications(layer, rewrite)["kernel"]
+    bias, _ = _biases(layer, rewrite)
+    rows = layer.kernel.shape[0]
+
+    def forward(inputs):
+        # Products are made of matrices: the runtimes' fast case.
+        flat = keras.ops.reshape(inputs, (-1, rows))
+        shape = (*keras.ops.shape(inputs)[:-1], layer.kernel.shape[1])
+        return keras.ops.reshape(multiply(flat) + bias, shape)
+
+    return forward
+
+
+def _cell(layer, rewrite):
+    return _cell_call(layer, rewrite, _forward(layer, rewrite))
+
+
+def _cell_call(cell, rewrite, forward):
+    step = _STEPS[type(cell)](cell, rewrite)
+
+    def call(inputs, states, training=False):
+        del training
+        nested = isinstance(states, (list, tuple))
+        output, new = step(forward(inputs), *(states if nested else [states]))
+        return output, new if nested else new[0]
+
+    return call
+
+
+def _loop(rnn, rewrite):
+    """The `inner_loop` of an RNN layer whose one cell is rewritten."""
+    cell, order = rnn.cell, rewrite.order
+    forward = _forward(cell, rewrite)
+    call = _cell_call(cell, rewrite, lambda gates: gates)
+
+    def renumbered(tensors, order):
+        if order is None:
+            return tensors
+        return keras.tree.map_structure(
+            lambda x: keras.ops.take(x, order, axis=-1), tensors
+        )
+
+    def loop(sequences, initial_state, mask, training=False):
+        if keras.tree.is_nested(mask):
+            mask = mask[0]
+        with replaced(cell, "call", call):
+            results = keras.layers.RNN.inner_loop(
+                rnn,
+                forward(sequences),
+                renumbered(initial_state, order),
+                mask,
+                training=training,
+            )
+        back = None if order is None else np.argsort(order)
+        return tuple(renumbered(result, back) for result in results)
+
+    return loop
+
+
+def _dense(layer, rewrite):
+    forward = _forward(layer, rewrite)
+
+    def call(inputs, training=None):
+        del training
+        outputs = forward(inputs)
+        return layer.activation(outputs) if layer.activation else outputs
+
+    return call
+
+
+def _only_cell(layer):
+    is_rnn = isinstance(layer, keras.layers.RNN)
+    return layer.cell if is_rnn and type(layer.cell) in _STEPS else None
+
+
+_STEPS = {
+    keras.layers.SimpleRNNCell: _simple_rnn,
+    keras.layers.LSTMCell: _lstm,
+    keras.layers.GRUCell: _gru,
+}
+_CALLS = dict.fromkeys(_STEPS, _cell) | {keras.layers.Dense: _dense}
+_GATES = {
+    keras.layers.SimpleRNNCell: 1,
+    keras.layers.LSTMCell: 4,
+    keras.layers.GRUCell: 3,
+    keras.layers.Dense: 1,
+}

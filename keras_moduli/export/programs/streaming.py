@@ -1,0 +1,272 @@
+"""A recurrent model as a function of one step and its state."""
+
+import contextlib
+
+import keras
+import numpy as np
+
+from keras_moduli.export.programs.program import Program
+from keras_moduli.export.programs.program import Spec
+from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import replaced
+
+STEPS = 100  # over which a streaming file is compared with its model
+
+STREAMING = "streaming"  # the signature's name beside the whole sequence's
+
+_CALIBRATION_STEPS = 1000  # of all steps of all examples, evenly spread
+
+# A model without one output per step is compared after as many steps.
+_CHECKED = (1, 2, 3, 5, 10, 25, 50, 75, 100)
+
+
+class StreamingProgram(Program):
+    """One step of a model: the state goes in and comes out.
+
+    The states are named `state_0`, `state_1`, ... in the order of the layers,
+    on both sides, and are zero when a stream begins.
+
+    Args:
+        model: A built `keras.Model` of one input `(batch, time, ...)`.
+        batch_size: The fixed batch size.
+
+    Raises:
+        ValueError: If the model cannot be computed step by step.
+    """
+
+    def __init__(self, model, batch_size):
+        self.layers = _recurrent_layers(model)
+        super().__init__(_with_open_time(model))
+        self.layers = _recurrent_layers(self.model)
+        self._whole = self.specs
+        ((self.input_name, whole),) = self.specs.items()
+        self._counts = [
+            len(keras.tree.flatten(layer.get_initial_state(batch_size)))
+            for layer in self.layers
+        ]
+        states = [
+            Spec(
+                (batch_size, *state.shape[1:]),
+                keras.backend.standardize_dtype(state.dtype),
+            )
+            for layer in self.layers
+            for state in keras.tree.flatten(layer.get_initial_state(batch_size))
+        ]
+        self.states = {f"state_{i}": spec for i, spec in enumerate(states)}
+        step = Spec((whole.shape[0], 1, *whole.shape[2:]), whole.dtype)
+        self.specs = {self.input_name: step, **self.states}
+
+    @property
+    def sample_specs(self):
+        return self._whole
+
+    def sample_length(self, sequence_length):
+        return sequence_length or STEPS
+
+    def call(self, tensors):
+        """Calls the model on one step; its outputs, and the new states."""
+        names = iter(self.states)
+        new = {}
+        with contextlib.ExitStack() as stack:
+            for layer, count in zip(self.layers, self._counts, strict=True):
+                given = [tensors[next(names)] for _ in range(count)]
+                loop = _carrying(layer, given, new)
+                stack.enter_context(replaced(layer, "inner_loop", loop))
+                # One step needs no loop.
+                stack.enter_context(replaced(layer, "unroll", True))
+            outputs = super().call(tensors)
+        states = [state for layer in self.layers for state in new[id(layer)]]
+        return {**outputs, **dict(zip(self.states, states, strict=True))}
+
+    def calibration(self, batches):
+        """Every step of the batches, with the states that precede it."""
+        fed = []
+        step = self._one_step()
+        for batch in batches:
+            self._walk(step, batch, fed.append)
+        return fed[:: -(-len(fed) // _CALIBRATION_STEPS)]
+
+    def _one_step(self):
+        import tensorflow as tf
+
+        function = tf.function(lambda **feed: self.call(feed), autograph=False)
+        return lambda **feed: {
+            name: keras.ops.convert_to_numpy(value)
+            for name, value in function(**feed).items()
+        }
+
+    def invocation(self, batch):
+        step = {self.input_name: batch[self.input_name][:, :1]}
+        return {**step, **self._zeros()}
+
+    def _zeros(self):
+        return {
+            name: np.zeros(spec.shape, spec.dtype)
+            for name, spec in self.states.items()
+        }
+
+    def reference(self, batches):
+        """Keras's own answers to whole sequences, as `run` gives them."""
+        whole = self.whole()
+        return [self._reference(whole, batch) for batch in batches]
+
+    def _reference(self, whole, batch):
+        sequences = batch[self.input_name]
+        answers = {
+            length: {
+                name: keras.ops.convert_to_numpy(value)
+                for name, value in whole(
+                    {self.input_name: sequences[:, :length]}
+                ).items()
+            }
+            for length in _checked(sequences.shape[1])
+        }
+        last = answers[max(answers)]
+        self._per_step = {
+            name: all(
+                answer[name].ndim > 1 and answer[name].shape[1] == length
+                for length, answer in answers.items()
+            )
+            for name in last
+        }
+        return {
+            name: value
+            if self._per_step[name]
+            else np.stack([a[name] for a in answers.values()], axis=1)
+            for name, value in last.items()
+        }
+
+    def run(self, runner, batch):
+        """Runs a signature step by step over whole sequences.
+
+        Returns:
+            A dict from output to the answers of all steps, or, for outputs
+            without a time axis, of the steps in `_CHECKED`.
+        """
+        steps = self._walk(runner, batch)
+        checked = [steps[length - 1] for length in _checked(len(steps))]
+        return {
+            name: np.concatenate([answer[name] for answer in steps], axis=1)
+            if self._per_step[name]
+            else np.stack([answer[name] for answer in checked], axis=1)
+            for name in steps[0]
+        }
+
+    def _walk(self, runner, batch, see=lambda feed: None):
+        """The answers to every step of a batch, the states passed on."""
+        sequences = batch[self.input_name]
+        state = self._zeros()
+        steps = []
+        for step in range(sequences.shape[1]):
+            x = {self.input_name: sequences[:, step : step + 1]}
+            see({**x, **state})
+            answer = runner(**x, **state)
+            state = {name: answer.pop(name) for name in state}
+            steps.append(answer)
+        return steps
+
+
+class WholeAndStreaming(Program):
+    """A model on whole sequences, and one step of it, in one file.
+
+    Args:
+        model, batch_size: As for `StreamingProgram`.
+    """
+
+    def __init__(self, model, batch_size):
+        self.streaming = StreamingProgram(model, batch_size)
+        # Both on the same layers, which layouts rewrite and files share.
+        super().__init__(self.streaming.model)
+        ((name, spec),) = self.specs.items()
+        known = model.inputs[0].shape[1]
+        self.specs = {
+            name: Spec((spec.shape[0], known, *spec.shape[2:]), spec.dtype)
+        }
+
+    @property
+    def signatures(self):
+        return {**super().signatures, STREAMING: self.streaming}
+
+
+def _checked(steps):
+    return sorted({length for length in _CHECKED if length <= steps} | {steps})
+
+
+def _recurrent_layers(model):
+    """The model's RNN layers, if it can be computed step by step."""
+    layers = all_layers(model)
+    for layer in layers:
+        if (
+            isinstance(layer, keras.layers.Bidirectional)
+            or getattr(layer, "go_backwards", False)
+            or getattr(layer, "stateful", False)
+        ):
+            raise ValueError(
+                "`streaming` needs layers that read forwards and are not "
+                f"stateful. Received: model={model.name!r} with "
+                f"'{layer.path}', a {type(layer).__name__} that is "
+                "bidirectional, backwards or stateful"
+            )
+    found = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+    if not found:
+        raise ValueError(
+            "`streaming` needs a model with recurrent layers. "
+            f"Received: model={model.name!r} without any"
+        )
+    return found
+
+
+def _with_open_time(model):
+    """The model for sequences of any length, sharing nothing if rebuilt."""
+    inputs = getattr(model, "inputs", None)
+    if not inputs or len(inputs) != 1 or len(inputs[0].shape) < 2:
+        raise ValueError(
+            "`streaming` needs a Sequential or functional model of one input "
+            f"(batch, time, ...). Received: model={model.name!r}"
+        )
+    (known,) = inputs
+    if known.shape[1] is None:
+        return model
+    opened = keras.Input(
+        (None, *known.shape[2:]), dtype=known.dtype, name=known.name
+    )
+    try:
+        clone = keras.models.clone_model(model, input_tensors=opened)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`streaming` needs a model that takes sequences of any length; "
+            f"with an open time axis this one fails: {error}. "
+            f"Received: model={model.name!r}"
+        ) from error
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+def _carrying(layer, given, new):
+    """The `inner_loop` of a layer that begins with given states.
+
+    Args:
+        layer: The RNN layer, perhaps with a loop that a layout put there.
+        given: A list of tensors: its states before the step.
+        new: A dict that gets the list of its states afterwards.
+    """
+    loop = layer.inner_loop
+
+    def carrying(sequences, initial_state, mask, training=False):
+        if mask is not None:
+            raise ValueError(
+                "`streaming` takes every step for a real one, but "
+                f"'{layer.path}' gets a mask. Build the model without "
+                "`Masking` and `mask_zero`"
+            )
+        if id(layer) in new:
+            raise ValueError(
+                "`streaming` needs recurrent layers that are used once; "
+                f"'{layer.path}' is used several times"
+            )
+        state = keras.tree.pack_sequence_as(initial_state, given)
+        results = loop(sequences, state, None, training=training)
+        new[id(layer)] = keras.tree.flatten(results[-1])
+        return results
+
+    return carrying

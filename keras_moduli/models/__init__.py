@@ -1,0 +1,6 @@
+"""What a built Keras model is made of: kernels, layers, averages, sparsity.
+
+A model comes in; its weights by path, and what can be said of them, go out.
+"""
+
+from keras_moduli.models.sparsity import sparsity as sparsity

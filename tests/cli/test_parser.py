@@ -1,0 +1,193 @@
+import dataclasses
+import re
+
+import keras
+import pytest
+
+import keras_moduli
+from keras_moduli.cli import options
+from keras_moduli.cli import parser
+from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.tasks import TASKS
+from keras_moduli.version import __version__
+
+
+def run(capsys, *arguments):
+    """The exit status and what was printed."""
+    try:
+        status = parser.main([str(argument) for argument in arguments])
+    except SystemExit as exit:
+        status = exit.code
+    return status, capsys.readouterr()
+
+
+@pytest.fixture
+def files(tmp_path):
+    contents = {
+        "good.txt": b"the cat sat on the mat, and the dog did not. " * 100,
+        "empty.txt": b"",
+        "latin.txt": "gr\xfc\xdfe ".encode("latin-1") * 1000,
+        "short.txt": b"short",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.tex").write_text("words")
+    return tmp_path
+
+
+BAD = [
+    (["fly"], "invalid choice: 'fly'"),
+    (["train"], "required: TASK"),
+    (["train", "language"], "required: --out"),
+    (["train", "chess", "--out", "OUT"], "`task` must be one of"),
+    (["train", "language", "--out", "OUT", "--units", "x"], "invalid int"),
+    (["train", "language", "--out", "OUT", "--units", "0"], "`units`"),
+    (["train", "language", "--out", "OUT", "--space", "tours"], "torus"),
+    (
+        ["train", "language", "--out", "OUT", "--inhibitor", "dog"],
+        "difference_of_gaussians",
+    ),
+    (["train", "language", "--out", "OUT", "--factor", "-1"], "`factor`"),
+    (["train", "language", "--out", "OUT", "--factor", "inf"], "`factor`"),
+    (["train", "language", "--out", "OUT", "--sparsity", "1"], "`sparsity`"),
+    (["train", "language", "--out", "OUT", "--steps", "0"], "`steps`"),
+    (
+        ["train", "language", "--out", "OUT", "--weights", "nothing"],
+        "selects nothing",
+    ),
+    (
+        ["train", "language", "--out", "OUT", "--block-size", "3", "1"],
+        "must divide",
+    ),
+    (
+        ["train", "language", "--out", "OUT", "--text", "missing.txt"],
+        "can be read",
+    ),
+    (["train", "language", "--out", "OUT", "--text", "empty.txt"], "empty"),
+    (["train", "language", "--out", "OUT", "--text", "latin.txt"], "UTF-8"),
+    (["train", "language", "--out", "OUT", "--text", "short.txt"], "short"),
+    (["train", "language", "--out", "folder"], "not touched"),
+    (["train", "language", "--out", "folder", "--overwrite"], "not touched"),
+    (
+        ["train", "language", "--out", "folder", "--resume"],
+        "no folder of keras-moduli",
+    ),
+    (
+        ["train", "language", "--out", "OUT", "--resume"],
+        "no folder of keras-moduli",
+    ),
+    (["train", "language", "--out", "good.txt"], "file stands there"),
+    (["train", "language", "--out", "good.txt/run"], "writable"),
+    (["train", "language", "--out", "/proc/run"], "/proc"),
+    (["train", "language", "--out", "OUT", "--preset", "huge"], "`preset`"),
+    (["train", "language", "--out", "OUT", "--cells", "9"], "cells=9"),
+    (["train", "language", "--out", "OUT", "--control", "l3"], "`control`"),
+    (["train", "language", "--out", "OUT", "--points", "here"], "`points`"),
+    (["train", "language", "--out", "OUT", "--level", "line"], "`level`"),
+    (["train", "language", "--out", "OUT", "--recipe", "soup"], "`recipe`"),
+    (["train", "language", "--out", "OUT", "--layers", "0"], "`layers`"),
+    (["train", "language", "--out", "OUT", "--ranking", "fair"], "`ranking`"),
+    (["train", "language", "--out", "OUT", "--minutes", "0"], "`minutes`"),
+    (["train", "adding", "--out", "OUT", "--minutes", "x"], "invalid float"),
+    (
+        *(["train", "adding", "--out", "OUT", "--trainable", "--control"],),
+        "expected one argument",
+    ),
+    (
+        ["train", "adding", "--trainable", "--control", "l1", "--out", "OUT"],
+        "`trainable`",
+    ),
+    (
+        ["train", "adding", "--out", "OUT", "--pruning-end", "2"],
+        "`pruning_end`",
+    ),
+    (
+        ["train", "adding", "--out", "OUT", "--units", "10000000"],
+        "too large",
+    ),
+    (["sweep", "chess", "--out", "OUT"], "`task` must be one of"),
+    (["sweep", "adding", "--out", "OUT", "--seeds", "0"], "`seeds`"),
+    (["sweep", "adding", "--out", "OUT", "--jobs", "0"], "`jobs`"),
+    (["sweep", "adding", "--out", "OUT", "--space", "torus,"], "`space`"),
+    (["sweep", "adding", "--out", "OUT", "--factor", "1,x"], "list of float"),
+    (["sweep", "adding", "--out", "OUT", "--control", "l3"], "`control`"),
+    (["sweep", "adding", "--out", "folder"], "not touched"),
+    (["sweep", "adding", "--out", "OUT", "--only-controls"], "`control`"),
+    (["sweep", "adding", "--out", "OUT", "--minutes", "-1"], "`minutes`"),
+    (["table", "folder"], "no folder of"),
+    (["table", "OUT"], "no folder of"),
+    (["plot", "folder"], "no folder of"),
+    (
+        ["train", "language", "--out", "OUT", "--resume", "--overwrite"],
+        "not allowed with",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD]
+)
+def test_bad_input_is_one_line_and_nothing_else(
+    capsys, monkeypatch, files, arguments, message
+):
+    monkeypatch.chdir(files)
+    before = sorted(files.rglob("*"))
+    text = ["--text", "good.txt"] if "language" in arguments else []
+    if "--text" not in arguments and "OUT" in arguments:
+        arguments = arguments + text
+    status, printed = run(capsys, *arguments)
+    assert status == 2
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert re.match(r"keras-moduli( train| sweep)?: error: ", line)
+    assert message in line
+    assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_help_names_the_true_defaults(capsys, command):
+    status, printed = run(capsys, command, "--help")
+    assert status == 0
+    _, described = printed.out.split("options:")
+    described = " ".join(described.split())
+    settings = Settings.of("language", {})
+    true = {
+        **dataclasses.asdict(TASKS["adding"]()),
+        **dataclasses.asdict(TASKS["navigation"]()),
+        **dataclasses.asdict(settings.make_task()),
+        **settings.to_dict(),
+    }
+    for name in options.OPTIONS:
+        option = f"--{name.replace('_', '-')} "
+        (default,) = re.findall(
+            re.escape(option) + r"[^(]*\(default: ([^)]*)\)", described
+        )
+        if name == "text":
+            assert "standard library" in default
+        elif name == "block_size":
+            assert default == " ".join(map(str, true[name]))
+        else:
+            assert default == str(true[name])
+
+
+def test_help_of_the_program(capsys):
+    status, printed = run(capsys, "--help")
+    assert status == 0
+    assert "train" in printed.out
+
+
+def test_version(capsys):
+    status, printed = run(capsys, "--version")
+    assert (status, printed.out) == (0, f"keras-moduli {__version__}\n")
+
+
+def test_inspect(capsys, tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    keras_moduli.export_tflite(model, tmp_path / "model.tflite")
+    status, printed = run(capsys, "inspect", tmp_path / "model.tflite")
+    assert status == 0
+    assert "FULLY_CONNECTED" in printed.out
+    status, printed = run(capsys, "inspect", tmp_path / "none.tflite")
+    assert status == 2
+    assert "none.tflite" in printed.err

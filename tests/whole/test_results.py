@@ -1,0 +1,76 @@
+"""RESULTS.md: its tables are what the runs in results/ gave, its commands
+make those runs and no others."""
+
+import json
+import re
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from keras_moduli.cli import parser
+from keras_moduli.experiments.runs.deadline import OutOfTime
+from keras_moduli.experiments.runs.folders import load
+from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.experiments.sweeps import sweep
+
+ROOT = Path(__file__).parents[2]
+
+# Stands in for the command, to be told what bash makes of a block.
+SHIM = """
+keras-moduli() { python3 -c '
+import json, sys
+print(json.dumps(sys.argv[1:]))' "$@"; }
+"""
+
+
+@pytest.fixture(scope="module")
+def text():
+    return (ROOT / "RESULTS.md").read_text("utf-8")
+
+
+def test_the_tables_are_those_of_the_runs(text):
+    renewed = runpy.run_path(str(ROOT / "benchmarks" / "results.py"))["renewed"]
+    assert text.count("\nkeras-moduli table results/") > 0
+    assert renewed(text) == text
+
+
+@pytest.fixture(scope="module")
+def commands(text):
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    made = subprocess.run(
+        ["bash", "-euc", SHIM + "\n".join(blocks)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in made.stdout.splitlines()]
+
+
+@pytest.fixture
+def planned(commands, monkeypatch):
+    """A dict from a folder to the runs that the commands make there."""
+    plans = {}
+
+    class Recorder:
+        def __init__(self, folder, runs):
+            plans.setdefault(folder, {}).update(runs)
+
+        def run(self, console, pool, deadline):
+            raise OutOfTime
+
+    monkeypatch.setattr(sweep, "Sweep", Recorder)
+    for command in commands:
+        if command[0] == "sweep":
+            assert parser.main(command) == 3
+    return plans
+
+
+def test_the_commands_make_the_runs(planned):
+    kept = {p for p in planned if p.startswith("results/")}
+    assert kept == {f"results/{p.name}" for p in (ROOT / "results").iterdir()}
+    for path in kept:
+        folders = [p for p in (ROOT / path).iterdir() if p.is_dir()]
+        found = {p.name: Settings.from_dict(load(p)) for p in folders}
+        assert {n: s.effective() for n, s in found.items()} == planned[path]
