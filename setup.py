@@ -13,6 +13,17 @@ VERSION = re.search(
     re.MULTILINE,
 ).group(1)
 
+REPOSITORY = "https://github.com/keras-moduli/keras-moduli"
+
+
+def readme():
+    """README.md with absolute links: the package index has no files to it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    raw, page = f"{REPOSITORY}/raw/main/", f"{REPOSITORY}/blob/main/"
+    text = re.sub(r"(!\[[^]]*\]\()(?!https?:)", rf"\1{raw}", text)
+    return re.sub(r"((?<!!)\[[^]]*\]\()(?!https?:|#)", rf"\1{page}", text)
+
+
 setup(
     name="keras-moduli",
     version=VERSION,
@@ -20,8 +31,15 @@ setup(
         "Geometric sparsity for recurrent Keras models, from one argument "
         "to a small and verified .tflite file."
     ),
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=readme(),
     long_description_content_type="text/markdown",
+    url=REPOSITORY,
+    project_urls={
+        "Source": REPOSITORY,
+        "Changelog": f"{REPOSITORY}/blob/main/CHANGELOG.md",
+        "Results": f"{REPOSITORY}/blob/main/RESULTS.md",
+        "Paper": "https://arxiv.org/abs/2406.06290",
+    },
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["keras_moduli", "keras_moduli.*"]),
@@ -69,20 +87,26 @@ setup(
         "docs": ["sphinx>=8", "myst-nb>=1.2", "furo>=2024.8"],
         "dev": [
             "keras-moduli[test]",
+            "build>=1.2",
             "import-linter>=2.1",
             "mypy>=1.14",
             "pre-commit>=4",
             "pytest-cov>=6",
+            "twine>=6",
         ],
     },
     entry_points={
         "console_scripts": ["keras-moduli = keras_moduli.cli:main"],
     },
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
         "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
 from keras_moduli.export.candidates import latencies
 from keras_moduli.models.kernels import select
 from keras_moduli.patterns import Blocks
+from keras_moduli.patterns import SharedSources
 from keras_moduli.patterns import Tiles
 from keras_moduli.patterns import Unstructured
 from keras_moduli.pruning.ranking import highest_along
@@ -47,6 +49,17 @@ CASES = [
         0.875,
         "recurrent",
         [(None, "tiled"), ("float16", "tiled"), ("int8", "tiled")],
+    ),
+    *(
+        (
+            f"shared sources, groups of {group}",
+            multiple,
+            SharedSources(group),
+            0.9,
+            "recurrent",
+            [(None, "gathered"), ("int8", "gathered")],
+        )
+        for multiple, group in ((0.5, 64), (1, 64), (2, 128))
     ),
     (
         "unstructured",
@@ -98,7 +111,7 @@ def magnitude_pruned(kernel, pattern, sparsity):
 def tflite_rows(kind, case, base, rounds):
     """The table's lines for one model in all forms of file."""
     name, multiple, pattern, sparsity, weights, forms = case
-    units = base * multiple
+    units = int(base * multiple)
     model = pruned_model(kind, units, pattern, sparsity, weights)
     forms = DENSE + forms
     x = np.random.default_rng(0).normal(size=(1, STEPS, FEATURES))
@@ -120,6 +133,28 @@ def tflite_rows(kind, case, base, rounds):
         for (quantization, layout), report, time in zip(
             forms, reports, times, strict=True
         )
+    ]
+
+
+def streaming_rows(base, rounds):
+    """The table's lines for one step at a time, an LSTM in all forms."""
+    units, group = 2 * base, 128
+    model = pruned_model("LSTM", units, SharedSources(group), 0.9, "recurrent")
+    forms = [*DENSE, (None, "gathered"), ("int8", "gathered")]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{i}.tflite" for i in range(len(forms))]
+        for form, path in zip(forms, paths, strict=True):
+            export_tflite(model, path, *form, streaming=True)
+        runner = Interpreter(str(paths[0])).get_signature_runner()
+        inputs = {
+            name: np.zeros(one["shape"], one["dtype"])
+            for name, one in runner.get_input_details().items()
+        }
+        times = latencies(paths, inputs, rounds=rounds, seconds=60)
+    return [
+        f"| LSTM({units}) | {layout}, {quantization or 'float32'} "
+        f"| {1e3 * time:.1f} | {times[0] / time:.1f} | {times[1] / time:.1f} |"
+        for (quantization, layout), time in zip(forms, times, strict=True)
     ]
 
 
@@ -157,6 +192,12 @@ def main():
         for case in CASES:
             for row in tflite_rows(kind, case, base, rounds):
                 print(row, flush=True)
+    print(
+        "\n| one step, 90 % in groups of 128 | file | us "
+        "| times faster than float32 | than int8 |\n|---|---|---|---|---|"
+    )
+    for row in streaming_rows(base, rounds):
+        print(row, flush=True)
     print(
         "\n| model | zeros | dense folder, MB | compact folder, MB "
         "| times smaller |\n|---|---|---|---|---|"

@@ -117,7 +117,7 @@ def test_trained_points_move_and_rest_in_the_stabiliser_epochs(tmp_path):
     class Watch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             (points,) = trained_points(self.model)
-            positions.append(np.array(points))
+            positions.append(keras.ops.convert_to_numpy(points))
 
     task = settings.make_task()
     object.__setattr__(task, "callbacks", lambda curves: [Watch()])
@@ -133,7 +133,7 @@ def test_trained_points_move_and_rest_in_the_stabiliser_epochs(tmp_path):
     np.testing.assert_array_equal(kept, positions[3])
     assert np.abs(positions[4] - kept).max() < 0.1 < np.ptp(kept)
     masks = load_masks(run.folder / "masks.npz")
-    ticket = {w.path: np.array(w) for w in run.ticket.model().weights}
+    ticket = {w.path: w.numpy() for w in run.ticket.model().weights}
     for path, mask in masks.items():
         assert not ticket[path][~mask].any()
 
