@@ -105,14 +105,14 @@ def load(folder):
         ValueError: If it is no folder of a sweep, or holds no runs.
     """
     folder = Path(folder)
-    if "sweep" not in folders.load(folder):
+    if "sweep" not in folders.load(folder, any_format=True):
         raise ValueError(
             "`folder` must be one that `keras-moduli sweep` made. "
             f"Received: folder='{folder}'"
         )
     rows = {}
     for place in sorted(p.parent for p in folder.glob("*/settings.json")):
-        settings = Settings.from_dict(folders.load(place))
+        settings = Settings.from_dict(folders.load(place, any_format=True))
         shared = dataclasses.replace(settings.effective(), seed=0)
         row = rows.setdefault(str(shared), Row(shared, []))
         run = Run(place, settings, task=None)

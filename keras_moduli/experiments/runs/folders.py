@@ -10,6 +10,9 @@ from keras_moduli.utils.files import write_text
 from keras_moduli.version import __version__
 
 _SETTINGS = "settings.json"
+# Of what stands in a folder. Counted up when runs of before can no longer be
+# gone on with; folders without a number are of the first.
+FORMAT = 1
 
 
 def check_new(folder, overwrite=False):
@@ -68,7 +71,8 @@ def create(folder, document):
         os.replace(folder, aside)
         shutil.rmtree(aside)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _SETTINGS, {"keras_moduli": __version__, **document})
+    marks = {"keras_moduli": __version__, "format": FORMAT}
+    write_json(folder / _SETTINGS, {**marks, **document})
 
 
 def is_run(folder):
@@ -76,11 +80,16 @@ def is_run(folder):
     return (Path(folder) / _SETTINGS).is_file()
 
 
-def load(folder):
+def load(folder, any_format=False):
     """The settings of a folder that `create` made.
 
+    Args:
+        folder: A path.
+        any_format: Whether folders of other formats are read too: their
+            results count, but they cannot be gone on with.
+
     Raises:
-        ValueError: If there are none, or another version wrote them.
+        ValueError: If there are none, or they are of another format.
     """
     file = Path(folder) / _SETTINGS
     try:
@@ -93,11 +102,12 @@ def load(folder):
             f"something else. Received: '{folder}'"
         )
     version = document.pop("keras_moduli")
-    if version != __version__:
+    found = document.pop("format", 1)
+    if found != FORMAT and not any_format:
         raise ValueError(
-            f"This folder was made by keras-moduli {version} and this is "
-            f"{__version__}, which may not give the same result. Start it "
-            f"again, or use that version. Received: '{folder}'"
+            f"This folder has format {found}, of keras-moduli {version}, and "
+            f"this version goes on with format {FORMAT}. Start it again, or "
+            f"use that version. Received: '{folder}'"
         )
     return document
 

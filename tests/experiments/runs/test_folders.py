@@ -66,14 +66,28 @@ def test_a_folder_without_settings_is_no_run(tmp_path, content):
         folders.load(tmp_path)
 
 
-def test_a_run_of_another_version_is_not_resumed(tmp_path):
-    folders.create(tmp_path, {})
-    file = tmp_path / "settings.json"
+def written(folder, **marks):
+    """A folder that another version made."""
+    folders.create(folder, {"units": 3})
+    file = folder / "settings.json"
     document = json.loads(file.read_text())
     assert document["keras_moduli"] == __version__
-    file.write_text(json.dumps({"keras_moduli": "0.0.0a1"}))
-    with pytest.raises(ValueError, match="made by keras-moduli 0.0.0a1"):
-        folders.load(tmp_path)
+    assert document["format"] == folders.FORMAT
+    del document["format"]
+    file.write_text(json.dumps({**document, **marks}))
+    return folder
+
+
+def test_another_version_of_the_same_format_goes_on(tmp_path):
+    folder = written(tmp_path, keras_moduli="0.0.0a1")
+    assert folders.load(folder) == {"units": 3}
+
+
+def test_a_run_of_another_format_is_read_but_not_resumed(tmp_path):
+    folder = written(tmp_path, keras_moduli="7.0", format=99)
+    with pytest.raises(ValueError, match="format 99, of keras-moduli 7.0"):
+        folders.load(folder)
+    assert folders.load(folder, any_format=True) == {"units": 3}
 
 
 def test_what_killed_processes_left_is_removed(tmp_path):
