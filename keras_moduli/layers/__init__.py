@@ -4,3 +4,13 @@ Targets come in groups that read the same few sources, in all gates.
 """
 
 from keras_moduli.layers.connections import sources as sources
+from keras_moduli.layers.sparse_gru import SparseGRU as SparseGRU
+from keras_moduli.layers.sparse_gru import SparseGRUCell as SparseGRUCell
+from keras_moduli.layers.sparse_lstm import SparseLSTM as SparseLSTM
+from keras_moduli.layers.sparse_lstm import SparseLSTMCell as SparseLSTMCell
+from keras_moduli.layers.sparse_simple_rnn import (
+    SparseSimpleRNN as SparseSimpleRNN,
+)
+from keras_moduli.layers.sparse_simple_rnn import (
+    SparseSimpleRNNCell as SparseSimpleRNNCell,
+)
