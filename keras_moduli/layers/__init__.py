@@ -4,6 +4,10 @@ Targets come in groups that read the same few sources, in all gates.
 """
 
 from keras_moduli.layers.connections import sources as sources
+from keras_moduli.layers.conversion import dense_kernel as dense_kernel
+from keras_moduli.layers.conversion import mask as mask
+from keras_moduli.layers.conversion import to_plain as to_plain
+from keras_moduli.layers.conversion import to_sparse as to_sparse
 from keras_moduli.layers.sparse_gru import SparseGRU as SparseGRU
 from keras_moduli.layers.sparse_gru import SparseGRUCell as SparseGRUCell
 from keras_moduli.layers.sparse_lstm import SparseLSTM as SparseLSTM
