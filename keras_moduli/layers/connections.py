@@ -16,18 +16,32 @@ from keras_moduli.spaces.neighbours import nearest_sources
 _LARGEST_GROUP = 64
 
 
-class Near:
-    """A share of the sources is a group and its nearest, the rest random."""
+class Random:
+    """A group reads any sources."""
 
-    def __init__(self, share):
-        self._share = share
+    reads_itself = False
 
     def count(self, group_size, count):
+        """How many sources a group has, `count` being asked for."""
         del group_size
         return count
 
     def table(self, units, group_size, count, draw):
-        fixed = max(group_size, round(self._share(draw) * count))
+        """The sources of all groups, `(groups, count)`."""
+        nothing = np.empty((units // group_size, 0), "int32")
+        return _with_random(nothing, units, count, draw.seed)
+
+
+class Near(Random):
+    """A group reads itself and its nearest, up to a share; the rest random."""
+
+    reads_itself = True
+
+    def __init__(self, near_share):
+        self._near_share = near_share
+
+    def table(self, units, group_size, count, draw):
+        fixed = max(group_size, round(self._near_share(draw) * count))
         if fixed == group_size:
             near = np.arange(units).reshape(-1, group_size)
         else:
@@ -50,19 +64,7 @@ class Own(Near):
         return group_size
 
 
-class Random:
-    """A group reads any sources."""
-
-    def count(self, group_size, count):
-        del group_size
-        return count
-
-    def table(self, units, group_size, count, draw):
-        nothing = np.empty((units // group_size, 0), "int32")
-        return _with_random(nothing, units, count, draw.seed)
-
-
-KINDS = {
+KINDS: dict[str, Random] = {
     "near": Near(lambda draw: 1.0),
     "near+random": Near(lambda draw: draw.near_share),
     "own+random": Near(lambda draw: 0.0),
@@ -124,8 +126,8 @@ def sources(
 
     Example:
 
-    >>> keras_moduli.layers.sources(32, 10, 16, "own+random")[:, :3].shape
-    (2, 3)
+    >>> keras_moduli.layers.sources(1024, 0.1, 64, "near").shape
+    (16, 102)
     >>> keras_moduli.layers.sources(16, group_size=8, connections="own")
     array([[ 0,  1,  2,  3,  4,  5,  6,  7],
            [ 8,  9, 10, 11, 12, 13, 14, 15]], dtype=int32)
@@ -141,10 +143,9 @@ def sources(
         )
     kind = KINDS[connections]
     wanted = source_count(units, fan_in)
-    reads_itself = not isinstance(kind, Random)
-    group_size = _group_size(units, group_size, wanted, reads_itself)
+    group_size = _group_size(units, group_size, wanted, kind.reads_itself)
     count = kind.count(group_size, wanted)
-    if reads_itself and count < group_size:
+    if kind.reads_itself and count < group_size:
         raise ValueError(
             f"With connections={connections!r} a group reads itself, so "
             "`fan_in` must be at least `group_size` sources. Take smaller "

@@ -104,7 +104,7 @@ class SparseGRU(SparseGatedRNN):
     >>> layer(np.zeros((2, 5, 3))).shape
     TensorShape([2, 5, 256])
     >>> layer.cell.recurrent_kernel.shape
-    (8, 32, 96)
+    TensorShape([8, 32, 96])
     """
 
     cell_class = SparseGRUCell

@@ -89,7 +89,7 @@ class SparseLSTM(SparseGatedRNN):
     >>> layer(np.zeros((2, 5, 3))).shape
     TensorShape([2, 5, 256])
     >>> layer.cell.recurrent_kernel.shape
-    (8, 32, 128)
+    TensorShape([8, 32, 128])
     """
 
     cell_class = SparseLSTMCell

@@ -84,7 +84,7 @@ class SparseSimpleRNN(SparseRNN):
     >>> layer(np.zeros((2, 5, 3))).shape
     TensorShape([2, 5, 256])
     >>> layer.cell.recurrent_kernel.shape
-    (8, 32, 32)
+    TensorShape([8, 32, 32])
     """
 
     cell_class = SparseSimpleRNNCell
