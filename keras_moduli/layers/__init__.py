@@ -4,6 +4,7 @@ Targets come in groups that read the same few sources, in all gates.
 """
 
 from keras_moduli.layers.connections import sources as sources
+from keras_moduli.layers.conversion import ConversionError as ConversionError
 from keras_moduli.layers.conversion import dense_kernel as dense_kernel
 from keras_moduli.layers.conversion import mask as mask
 from keras_moduli.layers.conversion import to_plain as to_plain

@@ -153,6 +153,10 @@ def sources(
             f"fan_in={fan_in!r} ({wanted} of {units} units), "
             f"group_size={group_size}"
         )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(
+            f"`seed` must be a non-negative integer. Received: seed={seed!r}"
+        )
     draw = Draw(space, seed, near_share, inhibitor)
     return kind.table(units, group_size, count, draw)
 

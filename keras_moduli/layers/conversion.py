@@ -31,6 +31,20 @@ _OF_PLAIN = ("use_cudnn", "implementation")
 _PARTS = ("cell", "cells", "layer", "forward_layer", "backward_layer", "layers")
 
 
+class ConversionError(ValueError):
+    """A model has no sparse form.
+
+    Args:
+        message: What is wrong.
+        report: Dict from the path of a recurrent kernel to why it stays as it
+            is.
+    """
+
+    def __init__(self, message: str, report: dict[str, str]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 def dense_kernel(layer) -> np.ndarray:
     """The recurrent kernel that a plain layer would have.
 
@@ -116,8 +130,8 @@ def to_sparse(
         A new model of that kind.
 
     Raises:
-        ValueError: If a kernel's zeros have no such groups, or if none has
-            zeros. `error.args[1]` is a dict from path to reason.
+        ConversionError: A ValueError, if a kernel's zeros have no such groups
+            or no kernel has zeros.
 
     Example:
 
@@ -144,7 +158,7 @@ def to_sparse(
             reasons[path] = str(error)
     without = [path for path, why in reasons.items() if why == "has no zeros"]
     if not tables or len(reasons) > len(without):
-        raise ValueError(
+        raise ConversionError(
             "`model` must have recurrent kernels whose zeros leave each group "
             "of at least 8 consecutive neurons the same sources, equally many "
             f"for each group. Received: {reasons or 'no recurrent layer'}",
@@ -193,6 +207,8 @@ def _rebuilt(layer, convert):
             merge_mode=layer.merge_mode,
             backward_layer=_rebuilt(layer.backward_layer, convert),
             name=layer.name,
+            trainable=layer.trainable,
+            dtype=layer.dtype_policy,
         )
     if type(layer) is keras.layers.RNN:
         del config["cell"]

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_moduli import spaces
 from keras_moduli.layers.connections import share
+from keras_moduli.layers.connections import source_count
 from keras_moduli.layers.connections import sources
 from keras_moduli.layers.initialization import PerFanIn
 from keras_moduli.layers.regularization import ByColumn
@@ -22,6 +23,7 @@ class GatheredKernel:
 
     Attributes:
         gates: How many gates the cell has.
+        connections: Their name, or `None` if a table was given.
         sources: int32 NumPy array of shape `(units // group_size, fan_in)`.
     """
 
@@ -53,9 +55,12 @@ class GatheredKernel:
             near_share=near_share,
         )
         super().__init__(units, activation=activation, seed=seed, **kwargs)
-        self.fan_in = fan_in
+        count = table.shape[1]
+        named = isinstance(connections, str)
+        asked = named and source_count(units, fan_in) == count
+        self.fan_in = fan_in if asked else count
         self.group_size = units // len(table)
-        self.connections = connections if isinstance(connections, str) else None
+        self.connections = connections if named else None
         self.space = space
         self.near_share = share("near_share", near_share)
         self.sources = table

@@ -116,6 +116,7 @@ LONELY = np.eye(UNITS, dtype=bool)
         ({"group_size": 4}, "at least 8"),
         ({"group_size": 48}, "must be at least `group_size` sources"),
         ({"connections": "far"}, "near, near.random, own.random"),
+        ({"seed": -1}, "`seed` must be a non-negative integer"),
         ({"near_share": 2}, "`near_share` must be a number from 0 to 1"),
         ({"connections": UNEVEN}, "equally many"),
         ({"connections": LONELY}, "the same sources"),
