@@ -1,0 +1,104 @@
+"""Connections that are given: tables of sources, and masks that hold some."""
+
+import numpy as np
+from keras import ops
+
+from keras_moduli.arguments import positive_integer
+
+_SMALLEST_GROUP = 8
+
+
+def group_sizes(units):
+    """The sizes that groups of `units` neurons may have, ascending."""
+    smallest = min(_SMALLEST_GROUP, units)
+    return [n for n in range(smallest, units + 1) if units % n == 0]
+
+
+def checked_group_size(units, group_size):
+    """`group_size` as an int, if groups of it fit."""
+    group_size = positive_integer("group_size", group_size)
+    sizes = group_sizes(units)
+    if group_size not in sizes:
+        raise ValueError(
+            f"`group_size` must divide {units}, the number of units, and be "
+            f"at least {sizes[0]}: one of {', '.join(map(str, sizes))}. "
+            f"Received: group_size={group_size}"
+        )
+    return group_size
+
+
+def given(connections, units, group_size=None):
+    """The table of sources that an array says."""
+    array = np.asarray(ops.convert_to_numpy(connections))
+    if array.dtype == bool:
+        return sources_of(array, units, group_size)
+    return _checked_table(array, units, group_size)
+
+
+def sources_of(mask, units, group_size=None):
+    """The sources of the groups of a mask.
+
+    Args:
+        mask: Boolean array of shape `(units, units)`, `[source, target]`.
+        units: How many neurons.
+        group_size: Targets per group. Defaults to `None`: the most that share
+            their sources.
+
+    Returns:
+        int32 array of shape `(groups, fan_in)`.
+
+    Raises:
+        ValueError: If targets of a group differ in their sources, or groups
+            in how many they have.
+    """
+    if mask.shape != (units, units):
+        raise ValueError(
+            f"A boolean `connections` must have shape ({units}, {units}), "
+            f"[source, target]. Received: shape {mask.shape}"
+        )
+    counts = np.unique(mask.sum(axis=0))
+    if len(counts) != 1 or counts[0] == 0:
+        raise ValueError(
+            "All targets of `connections` must have equally many sources, at "
+            f"least one. Received: from {counts[0]} to {counts[-1]} sources"
+        )
+    sizes = (
+        reversed(group_sizes(units))
+        if group_size is None
+        else [checked_group_size(units, group_size)]
+    )
+    for size in sizes:
+        groups = mask.T.reshape(-1, size, units)
+        if (groups == groups[:, :1]).all():
+            table = np.nonzero(groups[:, 0])[1].reshape(len(groups), -1)
+            return table.astype("int32")
+    raise ValueError(
+        "All targets of a group of `connections` must have the same sources. "
+        "Received: a mask in which they differ, in groups of "
+        f"{group_size or _SMALLEST_GROUP}"
+    )
+
+
+def _checked_table(table, units, group_size):
+    if table.ndim != 2 or not np.issubdtype(table.dtype, np.integer):
+        raise ValueError(
+            "An array of `connections` must be of integers, (groups, fan_in), "
+            "or of booleans, (units, units). "
+            f"Received: {table.dtype} of shape {table.shape}"
+        )
+    groups = len(table)
+    if group_size is None and groups and units % groups == 0:
+        group_size = units // groups
+    if units != groups * checked_group_size(units, group_size or units):
+        raise ValueError(
+            "`connections` must have a row for each group, units // "
+            f"group_size. Received: {groups} rows for {units} units, "
+            f"group_size={group_size}"
+        )
+    in_range = table.size and table.min() >= 0 and table.max() < units
+    if not in_range or (np.diff(np.sort(table, axis=1)) == 0).any():
+        raise ValueError(
+            f"`connections` must be different sources from 0 to {units - 1} "
+            f"in each row. Received: connections={table.tolist()!r:.200}"
+        )
+    return table.astype("int32")

@@ -1,0 +1,77 @@
+"""What regularizers and constraints see of a gathered kernel."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_moduli.layers.layout import from_matrix
+from keras_moduli.layers.layout import to_matrix
+
+
+def on_connections(regularizer, sources, group_size, gates):
+    """A regularizer of a plain kernel as one of a gathered kernel.
+
+    Args:
+        regularizer: A regularizer or `None`. Those of Keras take the weight
+            as it is; a `ModuliRegularizer` has its penalties gathered.
+        sources: The table of sources, `(groups, fan_in)`.
+        group_size: Targets per group.
+        gates: How many gates the kernel has.
+
+    Returns:
+        A regularizer of the weight, or `None`.
+
+    Raises:
+        ValueError: If the regularizer is a trainable one.
+    """
+    if not hasattr(regularizer, "penalty"):
+        return regularizer
+    if isinstance(regularizer, keras.Layer):
+        raise ValueError(
+            "`recurrent_regularizer` of a sparse layer cannot be a trainable "
+            "ModuliRegularizer: the connections stay where they are. Use one "
+            f"with trainable=False. Received: {regularizer!r}"
+        )
+    return ConnectionPenalty(regularizer, sources, group_size, gates)
+
+
+class ConnectionPenalty(keras.regularizers.Regularizer):
+    """A `ModuliRegularizer`'s value of a kernel that is zero elsewhere."""
+
+    def __init__(self, regularizer, sources, group_size, gates):
+        groups, fan_in = sources.shape
+        units = groups * group_size
+        told_apart = regularizer.gates
+        if told_apart and len(told_apart) != gates:
+            raise ValueError(
+                f"`gates` of the regularizer must be for {gates} gates. "
+                f"Received: {len(told_apart)} gates"
+            )
+        targets = np.arange(units).reshape(groups, 1, group_size)
+        penalties = [
+            ops.convert_to_numpy(regularizer.penalty(units, gate=gate))[
+                sources[:, :, None], targets
+            ]
+            for gate in range(gates if told_apart else 1)
+        ]
+        self._penalty = np.stack(penalties, axis=2)
+        self._shape = groups, fan_in, gates, group_size
+        self._strength = ops.abs if regularizer.power == 1 else ops.square
+        # The mean is over all entries of the plain kernel.
+        self._factor = regularizer.factor * fan_in / units
+
+    def __call__(self, x):
+        x = ops.reshape(ops.cast(x, "float32"), self._shape)
+        return self._factor * ops.mean(self._strength(x) * self._penalty)
+
+
+class ByColumn(keras.constraints.Constraint):
+    """A constraint of a plain kernel: axis 0 is a target's sources."""
+
+    def __init__(self, constraint, gates):
+        self._constraint = constraint
+        self._gates = gates
+
+    def __call__(self, w):
+        matrix = self._constraint(to_matrix(w, self._gates))
+        return from_matrix(matrix, w.shape[0], self._gates)

@@ -1,0 +1,199 @@
+"""Sparse layers in models: files, wrappers, training."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_moduli import layers
+
+X = np.random.default_rng(0).standard_normal((8, 5, 3)).astype("float32")
+SPARSE = {"fan_in": 12, "group_size": 8}
+NAMES = ["LSTM", "GRU", "SimpleRNN"]
+KINDS = ["near", "near+random", "own+random", "random", "own", "given"]
+
+
+def sparse(kind="LSTM", units=32, **kwargs):
+    return getattr(layers, f"Sparse{kind}")(units, **{**SPARSE, **kwargs})
+
+
+def cell(name, units=32):
+    return getattr(layers, f"Sparse{name}Cell")(units, **SPARSE)
+
+
+def model_of(*parts):
+    return keras.Sequential([keras.Input((5, 3)), *parts])
+
+
+def connections(kind):
+    if kind != "given":
+        return kind
+    return np.stack([np.arange(3, 10), np.arange(20, 27)[::-1]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keras_file(tmp_path, kind):
+    size = 16 if kind == "given" else 8
+    layer = sparse("GRU", connections=connections(kind), group_size=size)
+    model = model_of(layer)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.layers[0].sources, layer.sources)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.layers[0].get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clone_and_weights_file(tmp_path, name):
+    model = model_of(sparse(name, space="klein_bottle", connections="near"))
+    clone = keras.models.clone_model(model)
+    np.testing.assert_array_equal(
+        clone.layers[0].sources, model.layers[0].sources
+    )
+    assert clone.layers[0].seed == model.layers[0].seed
+    model.save_weights(tmp_path / "model.weights.h5")
+    clone.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(clone.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"activation": "relu", "dropout": 0.1, "recurrent_dropout": 0.2},
+        {"return_sequences": True, "go_backwards": True, "unroll": True},
+        {"recurrent_regularizer": "l1", "activity_regularizer": "l2"},
+        {"dtype": "mixed_bfloat16", "name": "other", "trainable": False},
+        {"kernel_constraint": "max_norm", "recurrent_constraint": "non_neg"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_config(name, kwargs):
+    layer = sparse(name, **kwargs)
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    plain = getattr(keras.layers, name)(32, **kwargs).get_config()
+    plain.pop("seed", None)
+    plain.pop("use_cudnn", None)
+    if "name" not in kwargs:
+        plain.pop("name")
+    if name == "SimpleRNN":
+        plain.pop("activity_regularizer")  # which Keras loses
+    ours = layer.get_config()
+    assert {key: ours[key] for key in plain} == plain
+
+
+def test_fan_in_is_the_number_where_connections_say_it():
+    given = sparse(connections=connections("given"), group_size=None)
+    assert (given.fan_in, given.group_size) == (7, 16)
+    assert sparse(connections="own").fan_in == 8
+    assert sparse(fan_in=0.5).fan_in == 0.5
+
+
+def test_an_unknown_argument():
+    with pytest.raises((TypeError, ValueError), match="density"):
+        sparse(density=0.1)
+
+
+def wrapped(name):
+    yield keras.layers.Bidirectional(sparse(name, return_sequences=True))
+    yield keras.layers.RNN(cell(name))
+    cells = [cell(name), cell(name, 64)]
+    yield keras.layers.RNN(keras.layers.StackedRNNCells(cells))
+
+
+@pytest.mark.parametrize("wrapper", range(3))
+@pytest.mark.parametrize("name", NAMES)
+def test_wrappers(tmp_path, name, wrapper):
+    model = model_of(list(wrapped(name))[wrapper])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(X), model(X))
+    plain = layers.to_plain(model)
+    np.testing.assert_allclose(plain(X), model(X), atol=1e-6)
+    again = layers.to_sparse(plain)
+    np.testing.assert_allclose(again(X), model(X), atol=1e-6)
+    assert again.count_params() == model.count_params()
+
+
+def test_stacked_layers_with_masks_of_time_steps():
+    x = np.array([[1, 2, 3, 0], [4, 0, 0, 0]])
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(5, 3, mask_zero=True),
+            sparse("LSTM", return_sequences=True),
+            sparse("GRU"),
+        ]
+    )
+    np.testing.assert_allclose(model(x)[1], model(x[1:, :1])[0], atol=1e-6)
+
+
+def test_fit_learns():
+    keras.utils.set_random_seed(0)
+    y = X.sum(axis=(1, 2), keepdims=True)[:, 0]
+    model = model_of(
+        sparse("LSTM", return_sequences=True),
+        sparse("GRU", return_sequences=True, dropout=0.01),
+        sparse("SimpleRNN", recurrent_dropout=0.01),
+        keras.layers.Dense(1),
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    loss = model.fit(X, y, epochs=20, verbose=0).history["loss"]
+    assert loss[-1] < 0.3 * loss[0]
+    for layer in model.layers[:3]:
+        shape = layer.cell.recurrent_kernel.shape
+        moments = [v for v in model.optimizer.variables if v.shape == shape]
+        assert len(moments) == 2
+
+
+def functional():
+    x = keras.Input((5, 3))
+    nested = keras.Sequential(
+        [keras.Input((5, 32)), sparse("GRU", reset_after=False)], name="top"
+    )
+    y = sparse("LSTM", return_sequences=True, connections="near")(x)
+    z = keras.layers.LSTM(8)(x)
+    y = keras.layers.Concatenate()([nested(y), z])
+    return keras.Model(x, keras.layers.Dense(2)(y))
+
+
+def test_to_plain_and_back():
+    model = functional()
+    plain = layers.to_plain(model)
+    np.testing.assert_allclose(plain(X), model(X), atol=1e-6)
+    kinds = {type(layer) for layer in plain.layers}
+    assert keras.layers.LSTM in kinds and layers.SparseLSTM not in kinds
+    again = layers.to_sparse(plain)
+    np.testing.assert_allclose(again(X), model(X), atol=1e-6)
+    assert again.count_params() == model.count_params()
+    np.testing.assert_array_equal(
+        again.layers[1].sources, model.layers[1].sources
+    )
+
+
+def test_to_sparse_takes_masks():
+    model = model_of(sparse("LSTM", recurrent_initializer="zeros"))
+    plain = layers.to_plain(model)
+    path = plain.layers[0].cell.recurrent_kernel.path
+    masks = {path: layers.mask(model.layers[0])}
+    again = layers.to_sparse(plain, masks)
+    np.testing.assert_array_equal(
+        again.layers[0].sources, model.layers[0].sources
+    )
+
+
+def test_to_sparse_tells_what_it_cannot():
+    model = model_of(keras.layers.LSTM(16))
+    with pytest.raises(ValueError, match="has no zeros") as caught:
+        layers.to_sparse(model)
+    variable = model.layers[0].cell.recurrent_kernel
+    assert caught.value.report == {variable.path: "has no zeros"}
+    kernel = variable.numpy()
+    kernel[0, ::16] = 0.0
+    variable.assign(kernel)
+    with pytest.raises(ValueError, match="equally many sources"):
+        layers.to_sparse(model)
+
+
+def test_mask_is_of_sparse_layers():
+    with pytest.raises(ValueError, match="must be a sparse layer"):
+        layers.mask(keras.layers.LSTM(8))
