@@ -6,11 +6,11 @@ import numpy as np
 
 from keras_moduli import inhibitors
 from keras_moduli import spaces
-from keras_moduli.arguments import positive_integer
-from keras_moduli.curves import curve_order
-from keras_moduli.curves import even_points
 from keras_moduli.layers import patterns
+from keras_moduli.spaces.curves import curve_order
+from keras_moduli.spaces.curves import even_points
 from keras_moduli.spaces.neighbours import nearest_sources
+from keras_moduli.utils.argument_validation import positive_integer
 
 # Group sizes that are chosen without being asked for.
 _LARGEST_GROUP = 64

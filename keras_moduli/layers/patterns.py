@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_moduli.arguments import positive_integer
+from keras_moduli.utils.argument_validation import positive_integer
 
 _SMALLEST_GROUP = 8
 

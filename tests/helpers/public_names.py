@@ -11,6 +11,7 @@ MODULES = (
     "keras_moduli.spaces.curves",
     "keras_moduli.export",
     "keras_moduli.keras2",
+    "keras_moduli.layers",
     "keras_moduli.plotting",
     "keras_moduli.tasks",
     "keras_moduli.tasks.adding",

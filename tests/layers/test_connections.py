@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_moduli import spaces
-from keras_moduli.curves import curve_order
-from keras_moduli.curves import even_points
 from keras_moduli.layers import sources
+from keras_moduli.spaces.curves import curve_order
+from keras_moduli.spaces.curves import even_points
 from keras_moduli.spaces.neighbours import nearest_sources
 
 UNITS, SIZE, COUNT = 96, 8, 24

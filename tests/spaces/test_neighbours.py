@@ -6,8 +6,8 @@ from keras import ops
 
 from keras_moduli import inhibitors
 from keras_moduli import spaces
-from keras_moduli.curves import curve_order
-from keras_moduli.curves import even_points
+from keras_moduli.spaces.curves import curve_order
+from keras_moduli.spaces.curves import even_points
 from keras_moduli.spaces.neighbours import nearest_sources
 
 

@@ -16,6 +16,7 @@ PUBLIC = """
     ModuliRegularizer MagnitudePruning PruningGroup sparsity
     export_saved_model export_tflite masks_of apply_masks remove_masks
     save_masks load_masks dead_units shrink spaces inhibitors patterns keras2
+    layers
     curves EmbeddingLearningRate SparsityTensorBoard __version__
 """.split()
 
