@@ -28,6 +28,7 @@ from keras_moduli.export.programs.tracing import in_float32
 from keras_moduli.export.report import ExportReport
 from keras_moduli.export.verification.samples import real
 from keras_moduli.export.verification.samples import samples
+from keras_moduli.layers.conversion import without_sparse_layers
 from keras_moduli.utils.files import atomic_path
 
 
@@ -117,6 +118,9 @@ def export_tflite(
     path = check_target(path, ".tflite")
     check_model(model, legacy=True)
     check_precision(model)
+    if not is_legacy(model):
+        # The layouts know Keras's own layers, and find the zeros in them.
+        model = without_sparse_layers(model)
     check_choice("quantization", quantization, tuple(TOLERANCES))
     check_choice("layout", layout, ("auto", *LAYOUTS))
     check_choice("optimize_for", optimize_for, tuple(_RULES))

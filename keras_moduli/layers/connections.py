@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_moduli import inhibitors
 from keras_moduli import spaces
-from keras_moduli.layers import patterns
+from keras_moduli.layers import given_connections
 from keras_moduli.spaces.curves import curve_order
 from keras_moduli.spaces.curves import even_points
 from keras_moduli.spaces.neighbours import nearest_sources
@@ -134,7 +134,7 @@ def sources(
     """
     units = positive_integer("units", units)
     if not isinstance(connections, str):
-        return patterns.given(connections, units, group_size)
+        return given_connections.given(connections, units, group_size)
     if connections not in KINDS:
         raise ValueError(
             f"`connections` must be one of {', '.join(KINDS)}, an integer "
@@ -190,9 +190,9 @@ def share(name, value):
 
 def _group_size(units, group_size, wanted, reads_itself):
     if group_size is not None:
-        return patterns.checked_group_size(units, group_size)
+        return given_connections.checked_group_size(units, group_size)
     limit = min(_LARGEST_GROUP, wanted) if reads_itself else _LARGEST_GROUP
-    sizes = patterns.group_sizes(units)
+    sizes = given_connections.group_sizes(units)
     return max([size for size in sizes if size <= limit] or sizes[:1])
 
 

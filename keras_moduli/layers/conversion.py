@@ -7,13 +7,14 @@ from keras import ops
 from keras_moduli.layers.gathered_kernel import GatheredKernel
 from keras_moduli.layers.gathered_kernel import dense
 from keras_moduli.layers.gathered_kernel import gathered
-from keras_moduli.layers.patterns import sources_of
+from keras_moduli.layers.given_connections import sources_of
 from keras_moduli.layers.sparse_gru import SparseGRU
 from keras_moduli.layers.sparse_gru import SparseGRUCell
 from keras_moduli.layers.sparse_lstm import SparseLSTM
 from keras_moduli.layers.sparse_lstm import SparseLSTMCell
 from keras_moduli.layers.sparse_simple_rnn import SparseSimpleRNN
 from keras_moduli.layers.sparse_simple_rnn import SparseSimpleRNNCell
+from keras_moduli.models.kernels import kernels
 
 _SPARSE = {
     keras.layers.LSTM: SparseLSTM,
@@ -111,6 +112,12 @@ def to_plain(model: keras.Model) -> keras.Model:
     return _converted(model, lambda layer: _plain(layer))
 
 
+def without_sparse_layers(model: keras.Model) -> keras.Model:
+    """The model itself, or `to_plain` of it if it has sparse layers."""
+    is_sparse = any(isinstance(c, GatheredKernel) for c in _cells(model))
+    return to_plain(model) if is_sparse else model
+
+
 def to_sparse(
     model: keras.Model, masks: dict[str, np.ndarray] | None = None
 ) -> keras.Model:
@@ -142,12 +149,13 @@ def to_sparse(
     >>> again.layers[1].group_size
     16
     """
+    paths = {id(v): path for path, v in kernels(model).items()}
     tables: dict[int, np.ndarray] = {}
     reasons = {}
     for cell in _cells(model):
         if type(cell) not in _SPARSE:
             continue
-        path = cell.recurrent_kernel.path
+        path = paths[id(cell.recurrent_kernel)]
         alive = _connections(cell, (masks or {}).get(path))
         if alive.all():
             reasons[path] = "has no zeros"

@@ -1,0 +1,51 @@
+"""Models with sparse layers become files as the pruned ones do."""
+
+import keras
+import numpy as np
+import pytest
+from running import run
+
+from keras_moduli import layers
+from keras_moduli.export import export_saved_model
+from keras_moduli.export import export_tflite
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((6, 20), name="x"),
+            layers.SparseLSTM(128, group_size=8, return_sequences=True, seed=1),
+            layers.SparseGRU(96, fan_in=0.25, seed=2),
+            keras.layers.Dense(3),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def data(model):
+    x = np.random.default_rng(0).normal(size=(1, 6, 20)).astype("float32")
+    return x, model.predict(x, verbose=0)
+
+
+@pytest.mark.parametrize("layout", ["gathered", "dense", "auto"])
+def test_a_file_computes_what_the_model_does(layout, model, data, tmp_path):
+    x, wanted = data
+    path = tmp_path / "m.tflite"
+    report = export_tflite(model, path, layout=layout)
+    np.testing.assert_allclose(run(path, x=x)["output_0"], wanted, atol=2e-5)
+    if layout == "gathered":
+        dense = export_tflite(model, tmp_path / "d.tflite", layout="dense")
+        assert report.bytes < 0.6 * dense.bytes
+        assert sum("sources each" in note for note in report.notes) == 2
+
+
+def test_a_saved_model_holds_the_surviving_weights(model, data, tmp_path):
+    import tensorflow as tf
+
+    x, wanted = data
+    export_saved_model(model, tmp_path / "saved")
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    found = loaded.serve(tf.constant(x)).numpy()
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
