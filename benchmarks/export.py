@@ -2,6 +2,7 @@
 
     python benchmarks/export.py            # the full table, about 10 minutes
     python benchmarks/export.py --quick    # small models, about 2 minutes
+    python benchmarks/export.py --only shared  # groups that share sources
 
 All forms of one model are timed in turn, run by run, with one thread and the
 default delegates, so that whatever else the machine does disturbs them alike.
@@ -182,6 +183,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--layers", nargs="+", default=list(LAYERS))
+    parser.add_argument("--only", default="", help="a word of the zeros' name")
     arguments = parser.parse_args()
     base, rounds = (128, 50) if arguments.quick else (512, 300)
     print(
@@ -189,7 +191,7 @@ def main():
         "| relative difference |\n|---|---|---|---|---|---|---|---|"
     )
     for kind in arguments.layers:
-        for case in CASES:
+        for case in (case for case in CASES if arguments.only in case[0]):
             for row in tflite_rows(kind, case, base, rounds):
                 print(row, flush=True)
     print(
