@@ -1,6 +1,7 @@
 """Which sources the groups of a sparse recurrent layer read."""
 
 import numbers
+from typing import Any
 
 import numpy as np
 
@@ -87,12 +88,12 @@ def sources(
     units: int,
     fan_in: float | int = 0.1,
     group_size: int | None = None,
-    connections="own+random",
+    connections: Any = "own+random",
     *,
-    space="torus",
+    space: Any = "torus",
     seed: int = 0,
     near_share: float = 0.5,
-    inhibitor="identity",
+    inhibitor: Any = "identity",
 ) -> np.ndarray:
     """The sources that groups of consecutive targets read.
 

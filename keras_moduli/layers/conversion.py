@@ -39,6 +39,17 @@ class ConversionError(ValueError):
         message: What is wrong.
         report: Dict from the path of a recurrent kernel to why it stays as it
             is.
+
+    Example:
+
+    >>> plain = keras.Sequential(
+    ...     [keras.Input((None, 3)), keras.layers.GRU(16, name="gru")]
+    ... )
+    >>> try:
+    ...     keras_moduli.layers.to_sparse(plain)
+    ... except keras_moduli.layers.ConversionError as error:
+    ...     print(error.report)
+    {'gru/gru_cell/recurrent_kernel': 'has no zeros'}
     """
 
     def __init__(self, message: str, report: dict[str, str]) -> None:
@@ -46,7 +57,7 @@ class ConversionError(ValueError):
         self.report = report
 
 
-def dense_kernel(layer) -> np.ndarray:
+def dense_kernel(layer: keras.Layer) -> np.ndarray:
     """The recurrent kernel that a plain layer would have.
 
     Args:
@@ -67,7 +78,7 @@ def dense_kernel(layer) -> np.ndarray:
     return dense(cell, ops.convert_to_numpy(cell.recurrent_kernel))
 
 
-def mask(layer) -> np.ndarray:
+def mask(layer: keras.Layer) -> np.ndarray:
     """Which entries of the plain layer's recurrent kernel are connections.
 
     Args:

@@ -1,10 +1,13 @@
 """A sparse GRU, and its cell."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_moduli.layers.gathered_kernel import GatheredKernel
 from keras_moduli.layers.recurrent import SparseGatedRNN
+from keras_moduli.utils.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -39,7 +42,9 @@ class SparseGRUCell(GatheredKernel, keras.layers.GRUCell):
     gates = 3
     default_name = "sparse_gru_cell"
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: Any, training: bool = False
+    ) -> tuple[Tensor, Any]:
         nested = isinstance(states, (list, tuple))
         state = states[0] if nested else states
         masks = self.recurrent_masks(state, training)

@@ -1,10 +1,13 @@
 """A sparse LSTM, and its cell."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_moduli.layers.gathered_kernel import GatheredKernel
 from keras_moduli.layers.recurrent import SparseGatedRNN
+from keras_moduli.utils.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -39,7 +42,9 @@ class SparseLSTMCell(GatheredKernel, keras.layers.LSTMCell):
     gates = 4
     default_name = "sparse_lstm_cell"
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: Any, training: bool = False
+    ) -> tuple[Tensor, Any]:
         state, carry = states
         masks = self.recurrent_masks(state, training)
         z = self.input_product(inputs, training)

@@ -1,9 +1,12 @@
 """A sparse SimpleRNN, and its cell."""
 
+from typing import Any
+
 import keras
 
 from keras_moduli.layers.gathered_kernel import GatheredKernel
 from keras_moduli.layers.recurrent import SparseRNN
+from keras_moduli.utils.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_moduli")
@@ -38,7 +41,9 @@ class SparseSimpleRNNCell(GatheredKernel, keras.layers.SimpleRNNCell):
     gates = 1
     default_name = "sparse_simple_rnn_cell"
 
-    def call(self, sequence, states, training=False):
+    def call(
+        self, sequence: Tensor, states: Any, training: bool = False
+    ) -> tuple[Tensor, Any]:
         nested = isinstance(states, (list, tuple))
         state = states[0] if nested else states
         masks = self.recurrent_masks(state, training)

@@ -22,7 +22,7 @@ class BoundGroup:
         model: A built `keras.Model`.
 
     Attributes:
-        plan: The group's schedule; see `keras_moduli.pruning.schedules.plan`.
+        plan: The group's schedule; see `keras_moduli.pruning.schedules.get`.
         target: The sparsity last pruned to, `None` before the first time.
     """
 

@@ -48,7 +48,7 @@ def check_reach(plans, step, steps_left):
     """Raises a ValueError if a training ends before its schedule does.
 
     Args:
-        plans: List of schedules; see `keras_moduli.pruning.schedules.plan`.
+        plans: List of schedules; see `keras_moduli.pruning.schedules.get`.
         step: The schedule's step at the beginning of the training.
         steps_left: How many optimizer steps it will take.
     """
