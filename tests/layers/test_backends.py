@@ -47,6 +47,7 @@ def run(backend):
     return json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_jax_as_here(capsys):
     pytest.importorskip("jax")
     exec(PROGRAM, {})

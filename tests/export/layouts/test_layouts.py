@@ -266,7 +266,7 @@ def test_auto_keeps_the_best_by_its_rule(tmp_path):
             model, tmp_path / "m.tflite", optimize_for=optimize_for
         )
         rows = {row["layout"]: row for row in report.candidates}
-        assert list(rows) == ["dense", "sparse", "tiled"]
+        assert list(rows) == ["dense", "sparse", "tiled", "gathered"]
         least = min(row[key] for row in rows.values())
         assert rows[report.layout][key] <= 1.1 * least
         assert rows[report.layout]["bytes"] == report.bytes
