@@ -132,7 +132,6 @@ def test_memory_of_a_large_matrix():
     script = """
     import threading, time
     from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
-from keras_moduli.utils import pairwise
 
     def used():
         return int(open("/proc/self/statm").read().split()[1]) * 4096
