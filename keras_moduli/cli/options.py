@@ -65,7 +65,7 @@ RUN_OPTIONS = {
         str,
         "NAME",
         "what to replace the regularizer by, for comparison: none, l1, l2, "
-        "matched_l1, permuted or box (default: None)",
+        "matched_l1, permuted, self, no_self or box (default: None)",
     ),
     "scale": (
         float,

@@ -34,6 +34,23 @@ def mean(penalty, seed):
     return penalty
 
 
+def only_self(penalty, seed):
+    """No geometry: the same for all, but nothing for oneself; same mean."""
+    del seed
+    strength = penalty.sum(dtype="float64")
+    charged = penalty.size - min(penalty.shape)
+    penalty.fill(strength / charged if charged else 0.0)
+    np.fill_diagonal(penalty, 0.0)
+    return penalty
+
+
+def no_self(penalty, seed):
+    """The geometry, but with oneself penalised like the average other."""
+    del seed
+    np.fill_diagonal(penalty, penalty.mean(dtype="float64"))
+    return penalty
+
+
 def box(penalty, seed):
     """Distances on a grid in a Euclidean box, with the same mean.
 
@@ -68,6 +85,8 @@ CONTROLS = {
     "l1": (1, ones),
     "l2": (2, ones),
     "matched_l1": (1, mean),
+    "self": (None, only_self),
+    "no_self": (None, no_self),
     "box": (None, box),
 }
 

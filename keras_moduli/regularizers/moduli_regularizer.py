@@ -74,8 +74,11 @@ class ModuliRegularizer(keras.regularizers.Regularizer):
             the kernel's shape, all alike.
         control: What to replace the geometric penalty by, to compare with:
             `"permuted"` (its entries at random places), `"l1"` or `"l2"`
-            (ones), `"matched_l1"` (its mean everywhere) or `"box"` (distances
-            on a grid in a Euclidean box, with its mean). `"l1"` and
+            (ones), `"matched_l1"` (its mean everywhere), `"self"` (nothing
+            on a neuron's connection to itself, the same on all others, with
+            its mean), `"no_self"` (the geometry, but its mean on a neuron's
+            connection to itself) or `"box"` (distances on a grid in a
+            Euclidean box, with its mean). `"l1"` and
             `"matched_l1"` fix `power` at 1 and `"l2"` at 2. Defaults to
             `None`.
         trainable: Whether to move the points by gradient descent too; see

@@ -63,6 +63,11 @@ class TrainableModuliRegularizer(ModuliRegularizer, keras.Layer):
                     f"`{name}` cannot be combined with `trainable=True`. "
                     f"Received: {name}={kwargs[name]!r}"
                 )
+        if self.space.dim == 0:
+            raise ValueError(
+                "`trainable` moves points, and those of a space of dimension "
+                f"0 cannot move. Received: trainable=True, space={self.space}"
+            )
         self._embedding: Any = None
         # A weak reference: a tracked one would make the kernel this layer's.
         self._kernel = lambda: None

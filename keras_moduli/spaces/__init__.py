@@ -4,6 +4,7 @@ A name or a `ModuliSpace` comes in; points, distances and numberings go out.
 """
 
 from keras_moduli.spaces.base import ModuliSpace as ModuliSpace
+from keras_moduli.spaces.discrete import Discrete as Discrete
 from keras_moduli.spaces.flat import Euclidean as Euclidean
 from keras_moduli.spaces.flat import Torus as Torus
 from keras_moduli.spaces.glued import HexagonalTorus as HexagonalTorus
@@ -27,12 +28,14 @@ NAMED.update(
     projective_plane=ProjectivePlane,
     moebius_strip=MoebiusStrip,
     hexagonal_torus=HexagonalTorus,
+    discrete=Discrete,
     mixed_curvature=lambda: Product(["sphere", "torus"]),
 )
 NUMBERED.update(
     sphere=Sphere,
     torus=Torus,
     euclidean=Euclidean,
+    discrete=Discrete,
     box=lambda dim: Euclidean(dim, sampling="box"),
 )
 NAMES = names()

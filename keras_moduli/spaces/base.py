@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_moduli.utils.argument_validation import natural
 from keras_moduli.utils.argument_validation import positive_integer
 from keras_moduli.utils.serialization import Configured
 from keras_moduli.utils.typing import Tensor
@@ -36,13 +37,16 @@ class ModuliSpace(Configured):
     points of the space, and `get_config` if the constructor has arguments.
 
     Args:
-        dim: Dimension of the space, a positive integer.
+        dim: Dimension of the space, an integer of at least 0.
         ambient_dim: Number of coordinates of a point.
         diameter: The largest distance of two points; `math.inf` if there is
             none.
         name: What to call the space. Defaults to the class's name in snake
             case.
     """
+
+    # Whether `draw` spreads points as evenly as can be.
+    draws_evenly = False
 
     def __init__(
         self,
@@ -51,7 +55,7 @@ class ModuliSpace(Configured):
         diameter: float = math.inf,
         name: str | None = None,
     ) -> None:
-        self.dim = positive_integer("dim", dim)
+        self.dim = natural("dim", dim)
         self.ambient_dim = positive_integer("ambient_dim", ambient_dim)
         self.diameter = float(diameter)
         self.name = name or _snake_case(type(self).__name__)

@@ -44,6 +44,8 @@ def even_points(
         https://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/)
     """
     space = spaces.get(space)
+    if space.draws_evenly:
+        return space.random_uniform(n, seed)
     if space.cube_dim is None:
         return _furthest_points(space, n, seed)
     others = space.cube_dim - 1

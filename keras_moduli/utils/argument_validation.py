@@ -17,6 +17,20 @@ def positive_integer(name, value):
     return int(value)
 
 
+def natural(name, value):
+    """`value` as an `int`, if it is an integer of at least 0."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or value < 0
+    ):
+        raise ValueError(
+            f"`{name}` must be an integer of at least 0. "
+            f"Received: {name}={value!r}"
+        )
+    return int(value)
+
+
 def positive(name, value):
     """`value` as a `float`, if it is a positive finite number."""
     if not is_real(value) or not 0 < value < math.inf:

@@ -85,6 +85,27 @@ class TestControls:
         np.testing.assert_allclose(matrix(ours, UNITS), expected, rtol=1e-6)
         assert ours.power == 1
 
+    @pytest.mark.parametrize("target_units", [UNITS, UNITS + 7, UNITS - 7])
+    def test_self_and_no_self_change_places(self, target_units):
+        shape = UNITS, target_units
+        geometric = matrix(self.geometric, *shape)
+        only = matrix(self.control("self"), *shape)
+        without = matrix(self.control("no_self"), *shape)
+        own = np.eye(*shape, dtype=bool)
+        assert not only[own].any()
+        np.testing.assert_allclose(only.mean(), geometric.mean(), rtol=1e-5)
+        assert len(np.unique(only[~own])) == 1
+        np.testing.assert_array_equal(without[~own], geometric[~own])
+        np.testing.assert_allclose(without[own], geometric.mean(), rtol=1e-5)
+
+    def test_self_is_the_discrete_space(self):
+        discrete = ModuliRegularizer("discrete", "identity", seed=0)
+        only = ModuliRegularizer("torus", "identity", seed=0, control="self")
+        ours = matrix(only, UNITS)
+        np.testing.assert_allclose(
+            ours / ours.max(), matrix(discrete, UNITS), rtol=1e-6
+        )
+
     @pytest.mark.parametrize("units", [27, 60, 7])
     def test_box_is_a_grid_of_the_same_strength(self, units):
         ours = matrix(self.control("box"), units)

@@ -24,6 +24,7 @@ ALL = [
     "projective_plane",
     "moebius_strip",
     "hexagonal_torus",
+    "discrete",
     "euclidean3",
     "box2",
     "mixed_curvature",
@@ -37,6 +38,7 @@ OTHERS = [
     spaces.Sphere(2, radius=1.0),
     spaces.Euclidean(2, sampling="box", scale=3.0),
     spaces.Product(["klein_bottle", "circle"], weights=[1.0, 0.25]),
+    spaces.Product(["discrete", "circle"], weights=[1.0, 0.01]),
 ]
 EVERY = [*map(spaces.get, ALL), *OTHERS]
 
