@@ -14,6 +14,7 @@ from keras_moduli.plotting.tensorboard import (
 from keras_moduli.pruning import MagnitudePruning as MagnitudePruning
 from keras_moduli.pruning import PruningGroup as PruningGroup
 from keras_moduli.pruning import apply_masks as apply_masks
+from keras_moduli.pruning import fixed_masks as fixed_masks
 from keras_moduli.pruning import load_masks as load_masks
 from keras_moduli.pruning import masks_of as masks_of
 from keras_moduli.pruning import remove_masks as remove_masks

@@ -2,6 +2,7 @@
 
 import numbers
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,20 +18,38 @@ from keras_moduli.utils.argument_validation import positive_integer
 _LARGEST_GROUP = 64
 
 
+class Groups(NamedTuple):
+    """What is to be connected: groups of targets, and how many sources."""
+
+    sources: int
+    targets: int
+    size: int
+
+    @property
+    def recurrent(self):
+        """Whether targets and sources are the same neurons."""
+        return self.sources == self.targets
+
+    @property
+    def own(self):
+        """How many sources stand for a group itself."""
+        return max(1, round(self.size * self.sources / self.targets))
+
+
 class Random:
     """A group reads any sources."""
 
     reads_itself = False
 
-    def count(self, group_size, count):
+    def count(self, groups, count):
         """How many sources a group has, `count` being asked for."""
-        del group_size
+        del groups
         return count
 
-    def table(self, units, group_size, count, draw):
+    def table(self, groups, count, draw):
         """The sources of all groups, `(groups, count)`."""
-        nothing = np.empty((units // group_size, 0), "int32")
-        return _with_random(nothing, units, count, draw.seed)
+        nothing = np.empty((groups.targets // groups.size, 0), "int32")
+        return _with_random(nothing, groups.sources, count, draw.random_seed)
 
 
 class Near(Random):
@@ -41,17 +60,13 @@ class Near(Random):
     def __init__(self, near_share):
         self._near_share = near_share
 
-    def table(self, units, group_size, count, draw):
-        fixed = max(group_size, round(self._near_share(draw) * count))
-        if fixed == group_size:
-            near = np.arange(units).reshape(-1, group_size)
+    def table(self, groups, count, draw):
+        fixed = max(groups.own, round(self._near_share(draw) * count))
+        if groups.recurrent and fixed == groups.size:
+            near = np.arange(groups.sources).reshape(-1, groups.size)
         else:
-            points = even_points(draw.space, units, draw.seed)
-            points = points[curve_order(draw.space, points)]
-            near = nearest_sources(
-                draw.space, points, group_size, fixed, draw.inhibitor
-            )
-        return _with_random(near, units, count, draw.seed)
+            near = draw.nearest(groups, fixed)
+        return _with_random(near, groups.sources, count, draw.random_seed)
 
 
 class Own(Near):
@@ -60,9 +75,9 @@ class Own(Near):
     def __init__(self):
         super().__init__(lambda draw: 0.0)
 
-    def count(self, group_size, count):
+    def count(self, groups, count):
         del count
-        return group_size
+        return groups.own
 
 
 KINDS: dict[str, Random] = {
@@ -75,13 +90,43 @@ KINDS: dict[str, Random] = {
 
 
 class Draw:
-    """What connections are drawn with."""
+    """What connections are drawn with.
 
-    def __init__(self, space, seed, near_share, inhibitor):
+    Args:
+        space: Where distances are measured.
+        seed: Of the points, and of what is random.
+        near_share: Share of the near sources.
+        inhibitor: From distance to penalty.
+        number: Of the kernel, where several are drawn with one seed: they
+            have the same points, and other random sources.
+    """
+
+    def __init__(self, space, seed, near_share, inhibitor, number=0):
         self.space = spaces.get(space)
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(
+                "`seed` must be a non-negative integer. "
+                f"Received: seed={seed!r}"
+            )
         self.seed = seed
+        self.random_seed = [seed, number] if number else seed
         self.near_share = share("near_share", near_share)
         self.inhibitor = inhibitors.get(inhibitor)
+
+    def nearest(self, groups, count):
+        """The `count` sources nearest to each group."""
+        return nearest_sources(
+            self.space,
+            self._points(groups.sources),
+            groups.size,
+            count,
+            self.inhibitor,
+            None if groups.recurrent else self._points(groups.targets),
+        )
+
+    def _points(self, units):
+        points = even_points(self.space, units, self.seed)
+        return points[curve_order(self.space, points)]
 
 
 def sources(
@@ -136,30 +181,57 @@ def sources(
     units = positive_integer("units", units)
     if not isinstance(connections, str):
         return given_connections.given(connections, units, group_size)
-    if connections not in KINDS:
-        raise ValueError(
-            f"`connections` must be one of {', '.join(KINDS)}, an integer "
-            "array (groups, fan_in) or a boolean array (units, units). "
-            f"Received: connections={connections!r}"
-        )
-    kind = KINDS[connections]
+    kind = kind_of(
+        connections,
+        " an integer array (groups, fan_in), a boolean array (units, units),",
+    )
     wanted = source_count(units, fan_in)
     group_size = _group_size(units, group_size, wanted, kind.reads_itself)
-    count = kind.count(group_size, wanted)
-    if kind.reads_itself and count < group_size:
+    return table(
+        connections,
+        Groups(units, units, group_size),
+        fan_in,
+        Draw(space, seed, near_share, inhibitor),
+    )
+
+
+def kind_of(connections, others=""):
+    """The kind of connections of a name; `others` says what else may be."""
+    if connections not in KINDS:
+        raise ValueError(
+            f"`connections` must be{others} one of {', '.join(KINDS)}. "
+            f"Received: connections={connections!r}"
+        )
+    return KINDS[connections]
+
+
+def table(connections, groups, fan_in, draw):
+    """The sources of groups, for connections that have a name.
+
+    Args:
+        connections: A name in `KINDS`.
+        groups: `Groups`.
+        fan_in: Sources of a group, a share or a number.
+        draw: A `Draw`.
+
+    Returns:
+        int32 NumPy array of shape `(groups, count)`.
+
+    Raises:
+        ValueError: If a group cannot have so many sources.
+    """
+    kind = kind_of(connections)
+    wanted = source_count(groups.sources, fan_in)
+    count = kind.count(groups, wanted)
+    if kind.reads_itself and count < groups.own:
         raise ValueError(
             f"With connections={connections!r} a group reads itself, so "
             "`fan_in` must be at least `group_size` sources. Take smaller "
             "groups, a larger `fan_in` or connections='random'. Received: "
-            f"fan_in={fan_in!r} ({wanted} of {units} units), "
-            f"group_size={group_size}"
+            f"fan_in={fan_in!r} ({wanted} of {groups.sources} units), "
+            f"group_size={groups.size}"
         )
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(
-            f"`seed` must be a non-negative integer. Received: seed={seed!r}"
-        )
-    draw = Draw(space, seed, near_share, inhibitor)
-    return kind.table(units, group_size, count, draw)
+    return kind.table(groups, count, draw)
 
 
 def source_count(units, fan_in):

@@ -29,7 +29,7 @@ def plot_embedding(
     On the flat torus and the Klein bottle, arrows on the edges show which of
     them are one and the same, and in which direction. On 3-D axes the torus
     is drawn as a ring. Of spaces with more than three coordinates the first
-    two are drawn.
+    two are drawn, and those of one on a line.
 
     Args:
         regularizer: A `ModuliRegularizer`.
@@ -54,6 +54,9 @@ def plot_embedding(
     ring = ax.name == "3d" and space.name == "torus"
     if ring:
         shown = _on_ring(points, space.period)
+    if shown.shape[1] == 1:
+        shown = np.concatenate([shown, np.zeros_like(shown)], axis=1)
+        ax.set_yticks([])
     draw: Any = ax.scatter  # takes two or three coordinates
     dots = draw(
         *shown.T,

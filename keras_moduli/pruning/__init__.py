@@ -4,6 +4,7 @@ A model and a schedule come in; masks that hold in the compiled step go out.
 Needs no regularizer.
 """
 
+from keras_moduli.pruning.fixed_masks import fixed_masks as fixed_masks
 from keras_moduli.pruning.group import PruningGroup as PruningGroup
 from keras_moduli.pruning.magnitude_pruning import (
     MagnitudePruning as MagnitudePruning,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_moduli.models.kernels import kernels
 from keras_moduli.pruning.mask_constraint import constrain
@@ -38,15 +39,23 @@ def masks_of(model: keras.Model) -> dict[str, np.ndarray]:
     return {path: mask for path, mask in masks.items() if not mask.all()}
 
 
-def apply_masks(model: keras.Model, masks: dict[str, np.ndarray]) -> None:
+def apply_masks(
+    model: keras.Model, masks: dict[str, np.ndarray], rescale: bool = False
+) -> None:
     """Prunes a model by given masks, which hold in all later training.
 
-    Used for lottery tickets: the masks of a pruned model, other weights.
+    Used for lottery tickets (the masks of a pruned model, other weights) and
+    for models that are sparse from their first step.
 
     Args:
         model: A built `keras.Model`.
         masks: A dict from weight path to a boolean array of its shape, as
-            `masks_of` returns.
+            `masks_of` and `fixed_masks` return.
+        rescale: Whether to multiply what is left of the weights into each
+            target by the root of the share of its sources that is left,
+            inverted. Initial weights are made for all sources, and a mask
+            leaves them too small; weights that were trained with the mask are
+            right as they are. Defaults to `False`.
 
     Raises:
         ValueError: If a path, a shape or a type does not fit the model; the
@@ -71,6 +80,9 @@ def apply_masks(model: keras.Model, masks: dict[str, np.ndarray]) -> None:
     }
     constrain(model, [found[path] for path in checked])
     for path, mask in checked.items():
+        if rescale:
+            scale = ops.cast(_rescaling(mask), found[path].dtype)
+            found[path].assign(found[path] * scale)
         set_mask(found[path], mask)
 
 
@@ -145,6 +157,12 @@ def load_masks(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             "`path` must be a file that `save_masks` wrote; this is another. "
             f"Received: path={str(path)!r}"
         ) from error
+
+
+def _rescaling(mask):
+    """What keeps the variance of the sums into each target, `(targets,)`."""
+    share = mask.reshape(-1, mask.shape[-1]).mean(axis=0)
+    return np.sqrt(1 / np.where(share > 0, share, 1.0)).astype("float32")
 
 
 def _check_mask(path, mask, found):

@@ -7,7 +7,9 @@ from keras import ops
 _STEPS = 2.0**14
 
 
-def nearest_sources(space, points, group_size, count, inhibitor=None):
+def nearest_sources(
+    space, points, group_size, count, inhibitor=None, target_points=None
+):
     """The sources nearest to groups of consecutive targets.
 
     A group's own neurons come first, then the others by the mean of their
@@ -17,12 +19,14 @@ def nearest_sources(space, points, group_size, count, inhibitor=None):
     Args:
         space: A `ModuliSpace`.
         points: Array of shape `(units, ambient_dim)`.
-        group_size: Targets per group; divides `units`.
+        group_size: Targets per group; divides how many there are.
         count: Sources per group.
         inhibitor: From distance to penalty. Defaults to `None`: the distance.
+        target_points: Array of shape `(targets, ambient_dim)`, if the targets
+            are other neurons than the sources. Defaults to `None`.
 
     Returns:
-        int32 NumPy array of shape `(units // group_size, count)`, each row
+        int32 NumPy array of shape `(targets // group_size, count)`, each row
         ascending.
 
     Example:
@@ -36,14 +40,18 @@ def nearest_sources(space, points, group_size, count, inhibitor=None):
            [3, 4, 5]], dtype=int32)
     """
     points = np.asarray(points, "float32")
+    targets = points
+    if target_points is not None:
+        targets = np.asarray(target_points, "float32")
     rows = []
-    for start in range(0, len(points), group_size):
-        group = points[start : start + group_size]
+    for start in range(0, len(targets), group_size):
+        group = targets[start : start + group_size]
         penalty = space.distance(points, group)
         if inhibitor is not None:
             penalty = inhibitor(penalty)
         mean = ops.convert_to_numpy(penalty).mean(axis=1, dtype="float64")
         mean = np.round(mean * _STEPS / max(np.abs(mean).max(), 1e-30))
-        mean[start : start + group_size] = -np.inf
+        if target_points is None:
+            mean[start : start + group_size] = -np.inf
         rows.append(np.sort(np.argsort(mean, kind="stable")[:count]))
     return np.stack(rows).astype("int32")
