@@ -65,7 +65,8 @@ RUN_OPTIONS = {
         str,
         "NAME",
         "what to replace the regularizer by, for comparison: none, l1, l2, "
-        "matched_l1, permuted, self, no_self or box (default: None)",
+        "matched_l1, permuted, self, no_self, box, or dense_twin for a dense "
+        "model of as many weights (default: None)",
     ),
     "scale": (
         float,
@@ -113,6 +114,18 @@ RUN_OPTIONS = {
         ("SOURCES", "TARGETS"),
         "prune blocks of so many weights; 4 1 run fast in a .tflite, 1 1 "
         "prunes each weight for itself (default: 4 1)",
+    ),
+    "connections": (
+        str,
+        "NAME",
+        "how recurrent kernels get theirs: pruned, or, from the first step, "
+        "near, near+random:SHARE, own+random, own or random (default: pruned)",
+    ),
+    "group_size": (
+        int,
+        "N",
+        "consecutive neurons that read the same others; from 8 on, with fixed "
+        "connections, training is as sparse as the model (default: 1)",
     ),
     "seed": (int, "N", "of weights, embedding and data order (default: 0)"),
 }

@@ -10,6 +10,7 @@ from keras_moduli.experiments.reports import report
 from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.reports.pictures import draw
 from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.models import check
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.export import export_saved_model
@@ -53,7 +54,7 @@ class Job:
         folder = Path(folder).absolute()
         folders.check_new(folder, overwrite)
         task = settings.make_task()
-        settings.check(task)
+        check(settings, task)
         folders.clean(folder)
         folders.create(
             folder, {"settings": settings.to_dict(), "data": task.digest}

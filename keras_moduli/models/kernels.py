@@ -71,7 +71,7 @@ def select(model, weights="recurrent"):
     chosen = {
         path: variable
         for path, variable in found.items()
-        if _rule(weights)(path, variable)
+        if rule(weights)(path, variable)
     }
     if not chosen:
         raise ValueError(
@@ -122,18 +122,20 @@ def _is_kernel(variable):
 EMBEDDING_NAME = "moduli_embedding"
 
 
-def _is_recurrent(path, variable):
+def is_recurrent(path, variable):
+    """Whether a kernel is a recurrent one."""
     del variable
     return re.search(r"(^|/)recurrent_kernel(#\d+)?$", path) is not None
 
 
 _RULES = {
-    "recurrent": _is_recurrent,
+    "recurrent": is_recurrent,
     "kernels": lambda path, variable: True,
 }
 
 
-def _rule(weights):
+def rule(weights):
+    """The function `(path, variable) -> bool` that `weights` stands for."""
     if callable(weights):
         return weights
     if not isinstance(weights, str):

@@ -8,6 +8,8 @@ import statistics
 from pathlib import Path
 
 from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
+from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
@@ -77,10 +79,20 @@ class Row:
     @property
     def label(self):
         """What to call it."""
+        name = self._without_groups
+        if self.settings.group_size > 1:
+            name += f", groups of {self.settings.group_size}"
+        return name
+
+    @property
+    def _without_groups(self):
         settings = self.settings
-        if settings.control in (NO_REGULARIZER, "l1", "l2"):
+        if settings.control in (NO_REGULARIZER, DENSE_TWIN, "l1", "l2"):
             return settings.control  # no space has a part in these
         name = f"{settings.space}, {settings.inhibitor}"
+        if settings.fixed:
+            near = settings.connections not in WITHOUT_SPACE
+            return f"{settings.connections}{f' on {name}' if near else ''}"
         if settings.scale != 1.0:
             name += f", scale {settings.scale:g}"
         if settings.trainable:
@@ -196,7 +208,7 @@ HEADER = (
 def cells(row):
     """A row's values as strings, in the order of `HEADER`."""
     settings = row.settings
-    none = settings.control == NO_REGULARIZER
+    none = settings.fixed or settings.control in (NO_REGULARIZER, DENSE_TWIN)
     return [
         row.label,
         "" if none else f"{settings.factor:g}",

@@ -3,7 +3,13 @@
 import dataclasses
 import math
 
-from keras_moduli.pruning.bound_group import BoundGroup
+from keras_moduli.experiments.runs.connections import PRUNED
+from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
+from keras_moduli.experiments.runs.connections import parse
+from keras_moduli.experiments.runs.connections import without_recurrent
+from keras_moduli.experiments.runs.values import check_values
+from keras_moduli.patterns import SharedSources
+from keras_moduli.pruning.group import PruningGroup
 from keras_moduli.pruning.magnitude_pruning import MagnitudePruning
 from keras_moduli.pruning.schedules import polynomial_decay
 from keras_moduli.regularizers.embedding_learning_rate import (
@@ -11,9 +17,11 @@ from keras_moduli.regularizers.embedding_learning_rate import (
 )
 from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
 from keras_moduli.tasks import TASKS
-from keras_moduli.utils.argument_validation import positive_integer
 
-NO_REGULARIZER = "none"  # the control that is no ModuliRegularizer's
+# The controls that are no ModuliRegularizer's.
+NO_REGULARIZER = "none"
+DENSE_TWIN = "dense_twin"
+_OF_PRUNING = ("pruning_begin", "pruning_end", "pruning_power")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +37,9 @@ class Settings:
         inhibitor: Its inhibitor.
         factor: Its factor.
         control: `None` for the regularizer itself, `"none"` for training
-            without one, or a control of `ModuliRegularizer`.
+            without one, `"dense_twin"` for a dense model of as many weights
+            as are left of the sparse one, or a control of
+            `ModuliRegularizer`.
         scale: Width of the inhibitor relative to the space.
         points: `"uniform"` or `"ordered"`: how neurons are placed.
         trainable: Whether the points are trained too: ever slower, and not at
@@ -49,6 +59,12 @@ class Settings:
         lottery: Whether to train once more afterwards, from other weights,
             with the final masks held from the start.
         seed: Of the weights, the embedding and the order of the data.
+        connections: How recurrent kernels get theirs: `"pruned"`, in
+            training, or from the first step, without a regularizer, one of
+            those of `keras_moduli.fixed_masks`; `"near+random:0.25"` has a
+            quarter of the sources near. Other kernels are pruned as always.
+        group_size: How many consecutive targets of recurrent kernels share
+            their sources.
 
     Raises:
         ValueError: If a value is not allowed.
@@ -74,57 +90,20 @@ class Settings:
     pruning_power: int = 3
     lottery: bool = False
     seed: int = 0
+    connections: str = PRUNED
+    group_size: int = 1
 
     def __post_init__(self):
-        if self.task not in TASKS:
-            raise ValueError(
-                f"`task` must be one of {sorted(TASKS)}. "
-                f"Received: task={self.task!r}"
-            )
-        known = [field.name for field in dataclasses.fields(TASKS[self.task])]
-        for name in self.task_settings:
-            if name not in known:
-                raise ValueError(
-                    f"The task '{self.task}' has the settings {known}. "
-                    f"Received: {name}={self.task_settings[name]!r}"
-                )
-        for name, least in (("steps", 1), ("epochs", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least}. "
-                    f"Received: {name}={value!r}"
-                )
-        if self.epochs > self.steps:
-            raise ValueError(
-                "`epochs` must be at most `steps`. Received: "
-                f"epochs={self.epochs}, steps={self.steps}"
-            )
-        if not 0.0 <= self.sparsity < 1.0:
-            raise ValueError(
-                "`sparsity` must be in [0, 1). "
-                f"Received: sparsity={self.sparsity}"
-            )
-        if not 0.0 <= self.pruning_begin < self.pruning_end <= 1.0:
-            raise ValueError(
-                "`pruning_begin` and `pruning_end` must be fractions of the "
-                "steps, the first being less. Received: pruning_begin="
-                f"{self.pruning_begin}, pruning_end={self.pruning_end}"
-            )
-        positive_integer("pruning_power", self.pruning_power)
+        check_values(self)
         # These raise on names and numbers that are not allowed.
         self.make_task()
-        self._check_points()
         self.regularizer()
         self.pruning()
 
-    def _check_points(self):
-        if self.trainable and self.control is not None:
-            raise ValueError(
-                "`trainable` moves the points of the regularizer, and a "
-                "control has none. "
-                f"Received: trainable=True, control={self.control!r}"
-            )
+    @property
+    def fixed(self):
+        """Whether the recurrent connections are there from the start."""
+        return self.connections != PRUNED
 
     @classmethod
     def of(cls, task, given, preset="small"):
@@ -174,14 +153,27 @@ class Settings:
     def dense(self):
         """The same run without regularizer and pruning."""
         return dataclasses.replace(
-            self, control=NO_REGULARIZER, sparsity=0.0, trainable=False
+            self,
+            control=NO_REGULARIZER,
+            sparsity=0.0,
+            trainable=False,
+            connections=PRUNED,
+            lottery=False,
         )
 
     def effective(self):
         """The same run with the defaults for what has no effect on it."""
-        if self.control != NO_REGULARIZER:
-            return self
-        unused = ("space", "inhibitor", "factor", "scale", "points")
+        unused = []
+        if self._apart and without_recurrent(self.weights) is None:
+            unused += ["block_size"]
+        if self.fixed:
+            unused += ["factor", "scale", "points", "trainable"]
+            if parse(self.connections)[0] in WITHOUT_SPACE:
+                unused += ["space", "inhibitor"]
+        if self.control in (NO_REGULARIZER, DENSE_TWIN):
+            unused += ["space", "inhibitor", "factor", "scale", "points"]
+        if self.control == DENSE_TWIN:
+            unused += ["ranking", "block_size", "group_size", *_OF_PRUNING]
         defaults = {name: getattr(Settings, name) for name in unused}
         return dataclasses.replace(self, **defaults)
 
@@ -190,7 +182,7 @@ class Settings:
 
     def regularizer(self):
         """The recurrent regularizer, or `None`."""
-        if self.control == NO_REGULARIZER:
+        if self.fixed or self.control in (NO_REGULARIZER, DENSE_TWIN):
             return None
         return ModuliRegularizer(
             self.space,
@@ -216,7 +208,7 @@ class Settings:
 
     def schedule(self):
         """The pruning schedule, or `None`."""
-        if self.sparsity == 0.0:
+        if self.sparsity == 0.0 or self.control == DENSE_TWIN:
             return None
         return polynomial_decay(
             self.sparsity,
@@ -231,35 +223,22 @@ class Settings:
         schedule = self.schedule()
         if schedule is None:
             return None
-        return MagnitudePruning(
-            schedule,
-            weights=self.weights,
-            ranking=self.ranking,
-            block_size=self.block_size,
-        )
+        every = dict(schedule=schedule, ranking=self.ranking)
+        blocks = dict(weights=self.weights, block_size=self.block_size)
+        groups = []
+        if self._apart:
+            blocks["weights"] = without_recurrent(self.weights)
+        if self.group_size > 1 and not self.fixed:
+            pattern = SharedSources(self.group_size)
+            groups.append(PruningGroup(pattern=pattern, **every))
+        if blocks["weights"] is not None:
+            groups.append(PruningGroup(**blocks, **every))
+        return MagnitudePruning(groups=groups) if groups else None
 
-    def check(self, task):
-        """Builds everything once, so that bad input fails before training.
-
-        Args:
-            task: What `make_task()` gave.
-
-        Raises:
-            ValueError: If the data cannot be read, the model is too large,
-                nothing is to be pruned, or blocks do not divide the weights.
-        """
-        try:
-            model = task.model(self.total_steps, self.regularizer())
-        except Exception as error:
-            if not _is_about_memory(error):
-                raise
-            raise ValueError(
-                "The model is too large for the memory of this machine. "
-                f"Received: {task}"
-            ) from error
-        pruning = self.pruning()
-        for group in pruning.groups if pruning else ():
-            BoundGroup(group, model)
+    @property
+    def _apart(self):
+        """Whether recurrent kernels have another shape than the others."""
+        return self.fixed or self.group_size > 1
 
     def to_dict(self):
         return dataclasses.asdict(self)
@@ -272,21 +251,17 @@ class Settings:
             ValueError: If they are something else.
         """
         known = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(config, dict) or set(config) != known:
+        # Settings that later versions added have their defaults in old files.
+        later = {"connections", "group_size"}
+        if not isinstance(config, dict) or not (
+            known - later <= set(config) <= known
+        ):
             raise ValueError(
                 f"Settings of a run are a dict of {sorted(known)}. "
                 f"Received: {config!r}"
             )
         task_settings = _tuples(config["task_settings"])
         return cls(**_tuples({**config, "task_settings": task_settings}))
-
-
-def _is_about_memory(error):
-    # Every backend has an exception of its own, and these words in common.
-    return isinstance(error, MemoryError) or any(
-        word in str(error)
-        for word in ("OOM", "RESOURCE_EXHAUSTED", "out of memory")
-    )
 
 
 def _tuples(config):

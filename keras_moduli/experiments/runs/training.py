@@ -8,8 +8,11 @@ import keras
 
 from keras_moduli.experiments.runs import checkpoints
 from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.connections import hold
 from keras_moduli.experiments.runs.deadline import Deadline
+from keras_moduli.experiments.runs.models import first_model
 from keras_moduli.experiments.runs.progress import TrainingProgress
+from keras_moduli.layers.conversion import without_sparse_layers
 from keras_moduli.models.sparsity import sparsity
 from keras_moduli.pruning.masks import apply_masks
 from keras_moduli.pruning.masks import load_masks
@@ -71,7 +74,7 @@ class Run:
     def ticket(self):
         """The run of the lottery ticket, or `None`."""
         settings = self.settings
-        if not settings.lottery or settings.sparsity == 0 or self._masks:
+        if not settings.lottery or not settings.schedule() or self._masks:
             return None
         return Run(
             self.folder / "lottery",
@@ -143,9 +146,7 @@ class Run:
     def first_model(self):
         """The model before its first step, made anew."""
         self._set_seed()
-        return self.task.model(
-            self.settings.total_steps, self.settings.regularizer()
-        )
+        return first_model(self.settings, self.task)
 
     def _set_seed(self):
         # A ticket's weights are others than those that its masks are from.
@@ -177,6 +178,8 @@ class Run:
         else:
             self._set_seed()
             model, curves = checkpoints.restore(checkpoint)
+            if self.settings.fixed:
+                hold(model, self.settings)
             console.print(f"{label}: goes on after epoch {len(curves)}")
         if not BAKES_MASKS:
             model.steps_per_execution = _divisor(self.settings.steps_per_epoch)
@@ -201,6 +204,8 @@ class Run:
             return_dict=True,
             verbose=0,
         )
+        # To deploy, everybody needs Keras's own layers only.
+        model = without_sparse_layers(model)
         with atomic_path(self.folder / "model.keras") as temporary:
             to_keep(model).save(temporary)
         masks = masks_of(model)

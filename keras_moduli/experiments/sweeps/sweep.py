@@ -7,14 +7,25 @@ from pathlib import Path
 from rich import progress
 
 from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.deadline import PAUSED
 from keras_moduli.experiments.runs.deadline import OutOfTime
+from keras_moduli.experiments.runs.models import check
+from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.utils.files import write_text
 
-AXES = ("space", "inhibitor", "scale", "factor", "sparsity")
+AXES = (
+    "space",
+    "inhibitor",
+    "scale",
+    "factor",
+    "sparsity",
+    "connections",
+    "group_size",
+)
 _POLL = 0.5  # seconds between two looks at the processes
 
 
@@ -29,8 +40,8 @@ def plan(
         axes: A dict from names in `AXES` to lists of values; all
             combinations are run.
         controls: A list of controls, run for the first space, inhibitor and
-            scale only, with every factor and sparsity. Their points rest,
-            also where the others' are trained.
+            scale only, with every factor, sparsity and group size, and
+            pruned. Their points rest, also where the others' are trained.
         seeds: How many seeds, from 0.
         preset: The task's preset for all other settings.
         only_controls: Whether to leave out what is no control.
@@ -54,10 +65,11 @@ def plan(
         for name in ("space", "inhibitor", "scale")
         if name in axes
     }
+    of_controls = {**first, "connections": PRUNED, "trainable": False}
     variants = [
         *([] if only_controls else combinations),
         *(
-            {**combination, **first, "control": control, "trainable": False}
+            {**combination, **of_controls, "control": control}
             for control in controls
             for combination in combinations
         ),
@@ -72,8 +84,15 @@ def plan(
 
 def run_name(settings):
     """What a run's folder is called."""
-    if settings.control == NO_REGULARIZER:
-        parts = ["none"]
+    if settings.fixed:
+        parts = [settings.connections.replace(":", "")]
+        if (settings.space, settings.inhibitor) != (
+            Settings.space,
+            Settings.inhibitor,
+        ):
+            parts += [settings.space, settings.inhibitor]
+    elif settings.control in (NO_REGULARIZER, DENSE_TWIN):
+        parts = [settings.control]
     else:
         parts = [
             *([settings.control] if settings.control else []),
@@ -83,6 +102,8 @@ def run_name(settings):
             *([f"scale{settings.scale:g}"] if settings.scale != 1.0 else []),
             f"factor{settings.factor:g}",
         ]
+    if settings.group_size > 1:
+        parts.append(f"groups{settings.group_size}")
     parts += [f"sparsity{settings.sparsity:g}", f"seed{settings.seed}"]
     return "-".join(parts)
 
@@ -126,7 +147,7 @@ class Sweep:
             folders.check_new(self.folder)
         for each in settings:
             if each.seed == 0:  # the others differ in nothing that can fail
-                each.check(task)
+                check(each, task)
         for name, each in runs.items():
             self._check_same(name, each)
         if not folders.is_run(self.folder):

@@ -1,0 +1,94 @@
+"""The setting `connections`: pruned in training, or fixed from the start."""
+
+import re
+
+from keras_moduli.layers.connections import KINDS
+from keras_moduli.layers.conversion import to_sparse
+from keras_moduli.layers.given_connections import group_sizes
+from keras_moduli.models.kernels import is_recurrent
+from keras_moduli.models.kernels import rule
+from keras_moduli.models.kernels import select
+from keras_moduli.pruning.fixed_masks import fixed_masks
+from keras_moduli.pruning.masks import apply_masks
+
+PRUNED = "pruned"
+_NAMES = (PRUNED, "near+random:SHARE", *KINDS)
+# Kinds that measure no distance.
+WITHOUT_SPACE = ("own+random", "own", "random")
+
+
+def parse(connections):
+    """The kind and the near share that a setting names.
+
+    Raises:
+        ValueError: If it names none.
+    """
+    found = re.fullmatch(r"(near\+random):([0-9.]+)", str(connections))
+    kind, share = found.groups() if found else (connections, "0.5")
+    try:
+        if kind not in (PRUNED, *KINDS) or not 0 <= float(share) <= 1:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"`connections` must be one of {', '.join(_NAMES)}, with a share "
+            f"from 0 to 1. Received: connections={connections!r}"
+        ) from None
+    return kind, float(share)
+
+
+def without_recurrent(weights):
+    """What else `weights` prunes where recurrent kernels are fixed."""
+    if weights == "recurrent":
+        return None
+    chosen = rule(weights)
+    return lambda path, v: chosen(path, v) and not is_recurrent(path, v)
+
+
+def connect(model, settings):
+    """A model whose recurrent kernels have the connections of the settings.
+
+    Args:
+        model: A fresh, compiled model of the task.
+        settings: `Settings` with fixed `connections`.
+
+    Returns:
+        The model with masks, or, where groups are large enough for them, one
+        with sparse layers.
+    """
+    masks = _masks(model, settings)
+    apply_masks(model, masks, rescale=True)
+    if settings.group_size < min(map(_smallest_group, masks.values())):
+        return model
+    sparse = to_sparse(model, masks)
+    sparse.compile_from_config(model.get_compile_config())
+    return sparse
+
+
+def hold(model, settings):
+    """Applies the masks again to a model of `connect` that was loaded."""
+    if not _has_sparse_layers(model):
+        apply_masks(model, _masks(model, settings))
+
+
+def _masks(model, settings):
+    kind, share = parse(settings.connections)
+    return fixed_masks(
+        model,
+        1 - settings.sparsity,
+        kind,
+        group_size=settings.group_size,
+        space=settings.space,
+        inhibitor=settings.inhibitor,
+        near_share=share,
+        seed=settings.seed,
+    )
+
+
+def _has_sparse_layers(model):
+    """Whether recurrent kernels have the axis of groups."""
+    return any(len(v.shape) == 3 for v in select(model).values())
+
+
+def _smallest_group(mask):
+    """The smallest group that sparse layers have."""
+    return group_sizes(mask.shape[0])[0]
