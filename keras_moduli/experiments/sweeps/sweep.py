@@ -15,6 +15,7 @@ from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
+from keras_moduli.tasks import TASKS
 from keras_moduli.utils.files import write_text
 
 AXES = (
@@ -25,6 +26,7 @@ AXES = (
     "sparsity",
     "connections",
     "group_size",
+    "learning_rate",
 )
 _POLL = 0.5  # seconds between two looks at the processes
 
@@ -104,6 +106,10 @@ def run_name(settings):
         ]
     if settings.group_size > 1:
         parts.append(f"groups{settings.group_size}")
+    rate = settings.task_settings.get("learning_rate")
+    presets = TASKS[settings.task].presets.values()
+    if rate not in (None, *(p.get("learning_rate") for p in presets)):
+        parts.append(f"rate{rate:g}")
     parts += [f"sparsity{settings.sparsity:g}", f"seed{settings.seed}"]
     return "-".join(parts)
 
