@@ -24,12 +24,21 @@ def twin_units(task, weights, sparsity):
     Returns:
         The number of units with which the dense model comes nearest to as
         many weights as the sparse one has.
+
+    Raises:
+        ValueError: If there is no such model.
     """
     pruned, others = _growth(task, weights)
     target = (1 - sparsity) * pruned(task.units) + others(task.units)
     # A quadratic polynomial, growing from zero units on.
-    roots = (pruned + others - target).roots()
-    return max(1, round(float(max(roots.real))))
+    units = float(max((pruned + others - target).roots().real))
+    if units < 0.5:
+        raise ValueError(
+            "`control` cannot be 'dense_twin' here: even without recurrent "
+            "units the dense model has more weights than the sparse one. "
+            f"Received: sparsity={sparsity}, weights={weights!r}"
+        )
+    return round(units)
 
 
 def _growth(task, weights):
