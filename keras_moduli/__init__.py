@@ -5,6 +5,7 @@ from keras_moduli import keras2 as keras2
 from keras_moduli import layers as layers
 from keras_moduli import patterns as patterns
 from keras_moduli import spaces as spaces
+from keras_moduli.export import evaluate_tflite as evaluate_tflite
 from keras_moduli.export import export_saved_model as export_saved_model
 from keras_moduli.export import export_tflite as export_tflite
 from keras_moduli.models import sparsity as sparsity

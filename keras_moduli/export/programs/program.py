@@ -116,15 +116,29 @@ class Program:
             feeds[name] = array
         return feeds
 
-    def pack(self, named):
+    def pack(self, leaves):
         """Named leaves in the structure of the model's inputs."""
         return keras.tree.pack_sequence_as(
-            self.structure, [named[name] for name in self.sample_specs]
+            self.structure, [leaves[name] for name in self.sample_specs]
+        )
+
+    @property
+    def outputs(self):
+        """The structure of the model's outputs, of symbolic tensors."""
+        if isinstance(self.model, keras.Sequential):
+            return self.model.outputs[0]
+        return self.model.output
+
+    def unnamed(self, values):
+        """Named answers in the structure of the model's outputs."""
+        order = {id(leaf): name for name, leaf in named(self.outputs).items()}
+        return keras.tree.map_structure(
+            lambda leaf: values[order[id(leaf)]], self.outputs
         )
 
     def call(self, tensors):
         """Calls the model as it is now on named tensors."""
-        return _named(self.model(self.pack(tensors), training=False))
+        return named(self.model(self.pack(tensors), training=False))
 
     def sparsity(self):
         """The fraction of zeros in every kernel, by path."""
@@ -161,6 +175,10 @@ class Program:
     def run(self, runner, batch):
         """Runs an exported file's signature on a batch of samples."""
         return runner(**self.invocation(batch))
+
+    def answer(self, runner, batch):
+        """What `run` gives, in the shape of the model's own answers."""
+        return self.run(runner, batch)
 
     def reference(self, batches):
         """Keras's own answers to a list of batches, as NumPy arrays.
@@ -250,7 +268,8 @@ def _identifier(name):
     return re.sub(r"\W", "_", name)
 
 
-def _named(outputs):
+def named(outputs):
+    """A model's outputs as a dict, under the names that a file has."""
     if isinstance(outputs, dict) and not any(
         keras.tree.is_nested(value) for value in outputs.values()
     ):

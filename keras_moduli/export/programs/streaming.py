@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.program import Spec
+from keras_moduli.export.programs.program import named
 from keras_moduli.models.layers import all_layers
 from keras_moduli.models.layers import replaced
 
@@ -150,6 +151,16 @@ class StreamingProgram(Program):
             if self._per_step[name]
             else np.stack([answer[name] for answer in checked], axis=1)
             for name in steps[0]
+        }
+
+    def answer(self, runner, batch):
+        steps = self._walk(runner, batch)
+        return {
+            # Only a time axis is open, beside the batch.
+            name: np.concatenate([answer[name] for answer in steps], axis=1)
+            if output.shape[1:2] == (None,)
+            else steps[-1][name]
+            for name, output in named(self.outputs).items()
         }
 
     def _walk(self, runner, batch, see=lambda feed: None):
