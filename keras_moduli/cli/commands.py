@@ -21,6 +21,7 @@ def parser():
     for add in (
         _add_train,
         _add_sweep,
+        _add_tradeoff,
         _add_table,
         _add_plot,
         _add_inspect,
@@ -57,19 +58,43 @@ def _add_sweep(commands):
         "that take several values, and every control. Runs that are finished "
         "are skipped, others go on from their last epoch.",
     )
-    _add_common(command)
-    options.add_options(command, lists=(*sweep.AXES, "control"))
+    _add_sweep_options(command, seeds=5)
     command.add_argument(
         "--only-controls",
         action="store_true",
         help="run the controls only, for example l1 with factors of its own",
     )
+
+
+def _add_tradeoff(commands):
+    command = commands.add_parser(
+        "tradeoff",
+        help="quality of int8 files against their bytes and milliseconds: "
+        "dense nets of several sizes beside sparse ones",
+        description="Trains a task dense in several sizes, and sparse for "
+        "every combination of the options that take several values; exports "
+        "all to int8 .tflite files, tests and times the files, and prints "
+        "and draws what quality costs. What is finished is not done again.",
+    )
+    _add_sweep_options(command, seeds=3)
+    command.add_argument(
+        "--dense-units",
+        type=options.list_of(int),
+        default=(),
+        metavar="N,...",
+        help="recurrent units of the dense nets (default: none)",
+    )
+
+
+def _add_sweep_options(command, seeds):
+    _add_common(command)
+    options.add_options(command, lists=(*sweep.AXES, "control"))
     command.add_argument(
         "--seeds",
         type=int,
-        default=5,
+        default=seeds,
         metavar="N",
-        help="runs of each kind, with seeds from 0 (default: 5)",
+        help=f"runs of each kind, with seeds from 0 (default: {seeds})",
     )
     command.add_argument(
         "--jobs",

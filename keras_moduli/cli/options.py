@@ -154,7 +154,7 @@ def add_options(command, lists=()):
     for name, (kind, metavar, text) in OPTIONS.items():
         command.add_argument(
             f"--{name.replace('_', '-')}",
-            type=_list_of(kind) if name in lists else kind,
+            type=list_of(kind) if name in lists else kind,
             metavar=f"{metavar},..." if name in lists else metavar,
             help=text,
             nargs=_COUNTS.get(name),
@@ -185,7 +185,9 @@ def given(arguments):
     }
 
 
-def _list_of(kind):
+def list_of(kind):
+    """Parses several values, split by commas."""
+
     def parse(text):
         return [kind(item) for item in text.split(",")]
 

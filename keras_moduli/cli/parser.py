@@ -12,8 +12,11 @@ from keras_moduli.cli.quiet import held_back
 from keras_moduli.experiments.job import Job
 from keras_moduli.experiments.reports import comparison
 from keras_moduli.experiments.reports import table as tables
+from keras_moduli.experiments.reports.pictures import draw_costs
 from keras_moduli.experiments.reports.pictures import draw_sweep
 from keras_moduli.experiments.reports.report import rich_table
+from keras_moduli.experiments.reports.tradeoff import measure
+from keras_moduli.experiments.reports.tradeoff import render as render_costs
 from keras_moduli.experiments.runs.deadline import OutOfTime
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import make_deterministic
@@ -100,6 +103,46 @@ def _job(arguments):
 
 def sweep(arguments):
     """`keras-moduli sweep TASK`."""
+    work, failed = _swept(arguments, lambda given: {})
+    print(tables.render(tables.load(work.folder)), end="")
+    return _report(failed)
+
+
+def tradeoff(arguments):
+    """`keras-moduli tradeoff TASK`."""
+    work, failed = _swept(
+        arguments,
+        lambda given: (
+            sweeps.dense_family(
+                arguments.task,
+                given,
+                list(arguments.dense_units),
+                arguments.seeds,
+                arguments.preset,
+            )
+            if arguments.dense_units
+            else {}
+        ),
+    )
+    try:
+        kinds = measure(work.folder, Console(quiet=arguments.quiet))
+        draw_costs(work.folder / "costs.png", kinds)
+    except (ValueError, ExportError, ImportError, OSError) as error:
+        raise Failure(error, 1) from error
+    print(render_costs(kinds), end="")
+    return _report(failed)
+
+
+def _swept(arguments, others):
+    """Does the sweep that the arguments ask for, and other runs beside it.
+
+    Args:
+        arguments: Of the command line.
+        others: From the settings that all runs share to more runs.
+
+    Returns:
+        The `Sweep` and the names of the runs that failed.
+    """
     console = Console(quiet=arguments.quiet)
     given = options.given(arguments)
     axes = {
@@ -117,17 +160,19 @@ def sweep(arguments):
             controls,
             arguments.seeds,
             arguments.preset,
-            arguments.only_controls,
+            getattr(arguments, "only_controls", False),
         )
-        work = sweeps.Sweep(arguments.out, runs)
+        work = sweeps.Sweep(arguments.out, {**others(given), **runs})
         pool = _pool(arguments)
     except (ValueError, TypeError, OSError) as error:
         raise Failure(error, 2) from error
     try:
-        failed = work.run(console, pool, deadline)
+        return work, work.run(console, pool, deadline)
     except OutOfTime as stop:
         raise Failure(f"{stop} The same command goes on.", 3) from stop
-    print(tables.render(tables.load(work.folder)), end="")
+
+
+def _report(failed):
     if failed:
         raise Failure(f"{len(failed)} runs failed: {', '.join(failed)}", 1)
     return 0
@@ -180,6 +225,7 @@ def inspect(arguments):
 COMMANDS = {
     "train": train,
     "sweep": sweep,
+    "tradeoff": tradeoff,
     "table": table,
     "plot": plot,
     "inspect": inspect,

@@ -15,6 +15,7 @@ from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
+from keras_moduli.tasks.streams import first
 from keras_moduli.utils.files import atomic_path
 from keras_moduli.utils.files import write_text
 
@@ -155,7 +156,7 @@ class Job:
                 )
             latency = latencies(
                 {n: place / "model.tflite" for n, place in places.items()},
-                _first(1, self.task.validation[0]),
+                first(1, self.task.validation[0]),
             )
         else:
             console.print(
@@ -167,7 +168,7 @@ class Job:
 
     def _export(self, model, folder, layout):
         """Writes the SavedModel and the .tflite file of one model."""
-        inputs = _first(8, self.task.validation[0])
+        inputs = first(8, self.task.validation[0])
         reports = {
             "saved_model": export_saved_model(
                 model, folder / "saved_model", inputs=inputs
@@ -181,10 +182,6 @@ class Job:
             ),
         }
         return {name: value.to_dict() for name, value in reports.items()}
-
-
-def _first(count, inputs):
-    return keras.tree.map_structure(lambda array: array[:count], inputs)
 
 
 def _copy(source, target):

@@ -14,6 +14,7 @@ from keras_moduli.plotting.geometry import plot_inhibitor as plot_inhibitor
 from keras_moduli.plotting.geometry import plot_kernel as plot_kernel
 from keras_moduli.plotting.geometry import plot_penalty as plot_penalty
 from keras_moduli.plotting.geometry import projection as projection
+from keras_moduli.plotting.tradeoff import plot_cost as plot_cost
 from keras_moduli.plotting.tradeoff import plot_tradeoff as plot_tradeoff
 from keras_moduli.plotting.training import plot_curves as plot_curves
 from keras_moduli.plotting.training import plot_sparsity as plot_sparsity

@@ -1,4 +1,4 @@
-"""Quality against sparsity."""
+"""Quality against sparsity, and against what it costs."""
 
 from __future__ import annotations
 
@@ -70,5 +70,64 @@ def plot_tradeoff(
     ax.set_xlabel("sparsity (%)")
     ax.set_ylabel(label)
     style.legend(ax, count, fontsize=8)
+    style.tidy(ax)
+    return ax
+
+
+def plot_cost(
+    results: dict[str, dict[float, Sequence[float]]],
+    cost: str = "KB",
+    label: str = "error",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws the error of families of models against what they cost.
+
+    Lines join the means of a family, smallest cost first; dots are single
+    runs. What lies below and left of a line is better than its family.
+
+    Args:
+        results: A dict from a family's name to a dict from cost to a list of
+            errors, one per run.
+        cost: What the cost is, with its unit; its axis is logarithmic.
+        label: What the errors are.
+        ax: Axes to draw on. Defaults to new ones.
+
+    Returns:
+        The `matplotlib.axes.Axes`.
+
+    Example:
+
+    >>> results = {
+    ...     "dense": {40.0: [2.3, 2.4], 160.0: [2.1, 2.1]},
+    ...     "own+random, 90%": {45.0: [2.1, 2.2]},
+    ... }
+    >>> ax = keras_moduli.plotting.plot_cost(results, "KB", "bits")
+    """
+    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import NullLocator
+
+    ax = style.axes(ax)
+    for index, (name, errors) in enumerate(results.items()):
+        look = style.look(index)
+        costs = sorted(errors)
+        means = [np.mean(errors[c]) for c in costs]
+        ax.plot(costs, means, **look, markersize=5, label=name)
+        for c in costs:
+            ax.scatter(
+                np.full(len(errors[c]), c),
+                errors[c],
+                s=8,
+                color=look["color"],
+                alpha=0.5,
+                linewidths=0,
+            )
+    ax.set_xscale("log")
+    # Plain numbers, and enough of them where less than a decade is shown.
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel(cost)
+    ax.set_ylabel(label)
+    style.legend(ax, len(results), fontsize=8)
     style.tidy(ax)
     return ax

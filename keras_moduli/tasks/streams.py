@@ -2,6 +2,7 @@
 
 import itertools
 
+import keras
 import numpy as np
 
 
@@ -38,3 +39,8 @@ def held_out(make, part="validation"):
         What `make` returns; the same every time.
     """
     return make(np.random.default_rng(_HELD_OUT[part]))
+
+
+def first(count, data):
+    """The first examples of a structure of arrays."""
+    return keras.tree.map_structure(lambda array: array[:count], data)

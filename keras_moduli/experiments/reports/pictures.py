@@ -75,6 +75,37 @@ def draw_sweep(folder, rows):
     return [*figures, *(run.folder / n for n in pictures for run in runs)]
 
 
+def draw_costs(path, kinds):
+    """Draws the files of `tradeoff.measure`: error against bytes and time.
+
+    Args:
+        path: The picture's file.
+        kinds: What `measure` returned.
+    """
+    task = kinds[0].row.settings.make_task()
+    costs = {
+        "KB of the int8 file": lambda kind: kind.kilobytes,
+        "ms of one sequence, one thread": lambda kind: kind.milliseconds,
+    }
+    figure = _figure(9.6, 4.4)
+    for ax, (cost, of) in zip(
+        figure.subplots(1, 2, sharey=True), costs.items(), strict=True
+    ):
+        results = {}
+        for kind in kinds:
+            results.setdefault(kind.name, {})[of(kind)] = kind.errors
+        plotting.plot_cost(results, cost, f"test {task.metric_label}", ax)
+        ax.get_legend().remove()
+    figure.legend(
+        *ax.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )
+    _save(path, figure)
+
+
 def _tradeoff(rows, task):
     results = {}
     for row in rows:

@@ -27,6 +27,7 @@ AXES = (
     "connections",
     "group_size",
     "learning_rate",
+    "units",
 )
 _POLL = 0.5  # seconds between two looks at the processes
 
@@ -84,6 +85,25 @@ def plan(
     return runs
 
 
+def dense_family(task, given, units, seeds, preset="small"):
+    """The runs of dense models of several sizes, as `plan` gives runs.
+
+    Args:
+        task, given, seeds, preset: As for `plan`.
+        units: A list of numbers of recurrent units.
+    """
+    dense = {"sparsity": 0.0, "connections": PRUNED, "group_size": 1}
+    return plan(
+        task,
+        {**given, **dense},
+        {"units": units},
+        [NO_REGULARIZER],
+        seeds,
+        preset,
+        only_controls=True,
+    )
+
+
 def run_name(settings):
     """What a run's folder is called."""
     if settings.fixed:
@@ -106,12 +126,24 @@ def run_name(settings):
         ]
     if settings.group_size > 1:
         parts.append(f"groups{settings.group_size}")
-    rate = settings.task_settings.get("learning_rate")
-    presets = TASKS[settings.task].presets.values()
-    if rate not in (None, *(p.get("learning_rate") for p in presets)):
-        parts.append(f"rate{rate:g}")
+    parts += [
+        f"{short}{settings.task_settings[name]:g}"
+        for name, short in _OF_TASK.items()
+        if _is_own(settings, name)
+    ]
     parts += [f"sparsity{settings.sparsity:g}", f"seed{settings.seed}"]
     return "-".join(parts)
+
+
+# Settings of the task that a folder's name tells, and how.
+_OF_TASK = {"learning_rate": "rate", "units": "units"}
+
+
+def _is_own(settings, name):
+    """Whether a setting of the task is neither a preset's nor the default."""
+    task = TASKS[settings.task]
+    usual = [getattr(task, name), *(p.get(name) for p in task.presets.values())]
+    return settings.task_settings.get(name) not in (None, *usual)
 
 
 def _check_sweep(folder, document):
@@ -153,7 +185,7 @@ class Sweep:
             folders.check_new(self.folder)
         for each in settings:
             if each.seed == 0:  # the others differ in nothing that can fail
-                check(each, task)
+                check(each, each.make_task())
         for name, each in runs.items():
             self._check_same(name, each)
         if not folders.is_run(self.folder):

@@ -98,7 +98,8 @@ def test_a_folder_holds_one_task_and_one_kind_of_run_per_name(tmp_path):
     name, settings = next(iter(runs.items()))
     folders.create(tmp_path / name, settings.to_dict())
     with pytest.raises(ValueError, match=r"\['task_settings', 'steps'\]"):
-        sweep.Sweep(tmp_path, plan(given={**TINY, "units": 9, "steps": 9}))
+        given = {**TINY, "sequence_length": 5, "steps": 9}
+        sweep.Sweep(tmp_path, plan(given=given))
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +237,7 @@ def test_a_lottery_ticket_has_the_same_masks_and_other_weights(finished):
 
 
 def test_a_training_may_be_unrolled_but_its_model_is_not(finished):
-    task = plan()["none-sparsity0.9-seed0"].make_task()
+    task = plan()["none-units8-sparsity0.9-seed0"].make_task()
     unrolled = keras.backend.backend() == "tensorflow"
     assert task.model(1).get_layer("rnn").unroll == unrolled
     for path in finished.glob("*/model.keras"):
@@ -249,9 +250,9 @@ def test_pictures_of_a_sweep(finished):
     assert [path.relative_to(finished).as_posix() for path in paths] == [
         "tradeoff.png",
         "curves.png",
-        "torus-difference_of_gaussians-factor0.001-sparsity0.9-seed0/"
+        "torus-difference_of_gaussians-factor0.001-units8-sparsity0.9-seed0/"
         "connections.png",
-        "torus-difference_of_gaussians-factor0.001-sparsity0.9-seed0/"
+        "torus-difference_of_gaussians-factor0.001-units8-sparsity0.9-seed0/"
         "kernels.png",
     ]
     for path in paths:
@@ -363,9 +364,9 @@ def test_trained_points_and_scales_have_names_and_controls_rest():
     )
     name = "torus-difference_of_gaussians"
     assert list(runs) == [
-        f"trainable-{name}-factor0.001-sparsity0.9-seed0",
-        f"trainable-{name}-scale2-factor0.001-sparsity0.9-seed0",
-        f"box-{name}-factor0.001-sparsity0.9-seed0",
+        f"trainable-{name}-factor0.001-units8-sparsity0.9-seed0",
+        f"trainable-{name}-scale2-factor0.001-units8-sparsity0.9-seed0",
+        f"box-{name}-factor0.001-units8-sparsity0.9-seed0",
     ]
     assert [s.trainable for s in runs.values()] == [True, True, False]
 

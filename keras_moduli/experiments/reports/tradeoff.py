@@ -1,0 +1,168 @@
+"""What quality costs: the exported files of a sweep, in bytes and in time."""
+
+import statistics
+
+from keras_moduli.experiments.reports import table
+from keras_moduli.experiments.reports.latency import latencies
+from keras_moduli.experiments.runs import folders
+from keras_moduli.export import evaluate_tflite
+from keras_moduli.export import export_tflite
+from keras_moduli.models.kernels import select
+from keras_moduli.tasks.streams import first
+
+QUANTIZATION = "int8"
+_EXAMPLES = 500  # to test a file on: batches of one take their time
+_CALIBRATION = 8  # examples that a file is compared with its model on
+_ROUNDS = 100
+
+
+class Kind:
+    """The files of runs that differ in nothing but their seed.
+
+    Args:
+        row: A `table.Row`.
+
+    Attributes:
+        name: What to call them, the same for all sizes of one kind of net.
+        files: What `measure` found for each, a list of dicts.
+        milliseconds: How long the first seed's file takes.
+    """
+
+    def __init__(self, row):
+        settings = row.settings
+        self.row = row
+        self.name = row.label if settings.sparsity else "dense"
+        if settings.sparsity:
+            self.name += f", {settings.sparsity:.0%}"
+        self.files = []
+        self.milliseconds = None
+
+    @property
+    def units(self):
+        """Recurrent units; the dense twin has fewer than its settings say."""
+        return self.files[0]["units"]
+
+    @property
+    def kilobytes(self):
+        return statistics.mean(file["bytes"] for file in self.files) / 1000
+
+    @property
+    def errors(self):
+        """The metric of every seed's file."""
+        return [file["of_file"] for file in self.files]
+
+    @property
+    def differences(self):
+        """How much worse every seed's file is than its model."""
+        return [file["of_file"] - file["of_model"] for file in self.files]
+
+    @property
+    def seconds(self):
+        """How long a training took."""
+        return statistics.mean(
+            run.metrics()["seconds"] for run in self.row.runs
+        )
+
+
+def measure(folder, console):
+    """Exports and measures everything in a sweep that is finished.
+
+    A run's file stands in its folder, with what was measured beside it, and
+    is not made again.
+
+    Args:
+        folder: A folder that a sweep made.
+        console: A `rich.console.Console`.
+
+    Returns:
+        A list of `Kind`, smallest files first.
+
+    Raises:
+        ValueError: If it is no folder of a sweep, or no run is finished.
+    """
+    kinds = [Kind(row) for row in table.load(folder) if row.runs]
+    if not kinds:
+        raise ValueError(f"No run is finished. Received: folder='{folder}'")
+    task = kinds[0].row.settings.make_task()
+    with console.status("Exporting") as status:
+        for kind in kinds:
+            for run in kind.row.runs:
+                status.update(f"Exporting {run.folder.name}")
+                kind.files.append(_file(run))
+        status.update("Timing")
+        firsts = {kind: _path(kind.row.runs[0]) for kind in kinds}
+        times = latencies(firsts, first(1, task.test[0]), _ROUNDS)
+    for kind in kinds:
+        kind.milliseconds = times[kind]["median_ms"]
+    return sorted(kinds, key=lambda kind: (kind.name, kind.kilobytes))
+
+
+def render(kinds, form="markdown"):
+    """What `measure` found, as a table."""
+    task = kinds[0].row.settings.make_task()
+    header = [
+        "model",
+        "units",
+        f"{task.metric_label} of the file",
+        "std",
+        "worse than its model by",
+        "KB",
+        "ms",
+        "training seconds",
+        "seeds",
+    ]
+    body = []
+    for kind in kinds:
+        mean, spread, _ = table.summary(kind.errors)
+        body.append(
+            [
+                kind.name,
+                str(kind.units),
+                mean,
+                spread,
+                f"{statistics.mean(kind.differences):.2g}",
+                f"{kind.kilobytes:.0f}",
+                f"{kind.milliseconds:.2f}",
+                f"{kind.seconds:.0f}",
+                str(len(kind.files)),
+            ]
+        )
+    return table.FORMS[form](header, body, set())
+
+
+def _file(run):
+    """What was measured of a run's file, which is made if need be."""
+    record = run.folder / "tflite.json"
+    if record.is_file():
+        return folders.read_json(record)
+    task = run.settings.make_task()
+    model = run.model()
+    model.compile_from_config(task.model(1, None).get_compile_config())
+    x, y = first(_EXAMPLES, task.test[0]), first(_EXAMPLES, task.test[1])
+    report = export_tflite(
+        model,
+        _path(run),
+        QUANTIZATION,
+        layout="auto" if run.settings.sparsity else "dense",
+        sequence_length=task.sequence_length,
+        inputs=first(_CALIBRATION, task.validation[0]),
+    )
+    found = {
+        "units": next(iter(select(model).values())).shape[0],
+        "bytes": report.bytes,
+        "layout": report.layout,
+        "of_file": evaluate_tflite(_path(run), x, y, model)[task.metric],
+        "of_model": _evaluated(model, x, y, task)[task.metric],
+    }
+    folders.write_json(record, found)
+    return found
+
+
+def _evaluated(model, x, y, task):
+    return model.evaluate(
+        x, y, batch_size=task.evaluation_batch, return_dict=True, verbose=0
+    )
+
+
+def _path(run):
+    return run.folder / f"{QUANTIZATION}.tflite"

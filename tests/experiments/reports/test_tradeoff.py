@@ -1,0 +1,61 @@
+"""What the files of a sweep cost, on real files."""
+
+import json
+
+import keras
+import pytest
+
+import keras_moduli
+from keras_moduli.cli import main
+from keras_moduli.experiments.reports import tradeoff
+from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.settings import Settings
+
+TINY = (
+    "--cells 24 --sequence-length 4 --batch-size 8 --steps 4 --epochs 2 "
+    "--seeds 1 --quiet --dense-units 16 --units 24 --sparsity 0.6 "
+    "--connections own+random --group-size 8"
+)
+
+
+@pytest.mark.slow
+def test_files_are_measured_once_and_with_the_models_metric(tmp_path, capsys):
+    folder = tmp_path / "costs"
+    command = ["tradeoff", "navigation", "--out", str(folder), *TINY.split()]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in printed.strip().splitlines()[2:]
+    ]
+    assert [line[:2] for line in lines] == [
+        ["dense", "16"],
+        ["own+random, groups of 8, 60%", "24"],
+    ]
+    assert (folder / "costs.png").stat().st_size > 10_000
+    files = sorted(folder.glob("*/int8.tflite"))
+    assert len(files) == 2
+    # The figures are those of the files, as Keras's own metric has them.
+    run = folder / "none-units16-sparsity0-seed0"
+    found = json.loads((run / "tflite.json").read_text())
+    assert found["bytes"] == (run / "int8.tflite").stat().st_size
+    task = Settings.from_dict(folders.load(run)).make_task()
+    model = keras.saving.load_model(run / "model.keras")
+    model.compile_from_config(task.model(1).get_compile_config())
+    x, y = (keras.tree.map_structure(lambda a: a[:500], d) for d in task.test)
+    whole = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert found["of_model"] == pytest.approx(whole["position_error"], rel=1e-5)
+    of_file = keras_moduli.evaluate_tflite(run / "int8.tflite", x, y, model)
+    assert found["of_file"] == pytest.approx(of_file["position_error"])
+    # Nothing is trained or exported again.
+    before = [file.stat().st_mtime_ns for file in files]
+    assert main(command) == 0
+    assert [file.stat().st_mtime_ns for file in files] == before
+    again = capsys.readouterr().out
+    for was, now in zip(printed.splitlines(), again.splitlines(), strict=True):
+        assert was.split("|")[:4] == now.split("|")[:4]
+
+
+def test_nothing_finished_is_said(tmp_path):
+    with pytest.raises(ValueError, match="Received"):
+        tradeoff.measure(tmp_path, console=None)
