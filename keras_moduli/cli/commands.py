@@ -1,8 +1,8 @@
 """What each command of the command line takes."""
 
 from keras_moduli.cli import options
-from keras_moduli.experiments.reports import table
-from keras_moduli.experiments.sweeps import sweep
+from keras_moduli.experiments.reports import rendering
+from keras_moduli.experiments.sweeps import plan
 from keras_moduli.version import __version__
 
 
@@ -88,7 +88,7 @@ def _add_tradeoff(commands):
 
 def _add_sweep_options(command, seeds):
     _add_common(command)
-    options.add_options(command, lists=(*sweep.AXES, "control"))
+    options.add_options(command, lists=(*plan.AXES, "control"))
     command.add_argument(
         "--seeds",
         type=int,
@@ -114,9 +114,11 @@ def _add_table(commands):
     command = commands.add_parser(
         "table", help="print what the runs of a sweep gave"
     )
-    command.add_argument("folder", metavar="DIR", help="folder of a sweep")
     command.add_argument(
-        "--format", choices=list(table.FORMS), default="markdown"
+        "folder", metavar="DIR", help="folder of a sweep, or its .jsonl file"
+    )
+    command.add_argument(
+        "--format", choices=list(rendering.FORMS), default="markdown"
     )
     command.add_argument(
         "--against",

@@ -20,6 +20,7 @@ from keras_moduli.experiments.reports.tradeoff import render as render_costs
 from keras_moduli.experiments.runs.deadline import OutOfTime
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import make_deterministic
+from keras_moduli.experiments.sweeps import plan as plans
 from keras_moduli.experiments.sweeps import sweep as sweeps
 from keras_moduli.experiments.sweeps.clusters import Cluster
 from keras_moduli.experiments.sweeps.processes import Processes
@@ -104,25 +105,25 @@ def _job(arguments):
 def sweep(arguments):
     """`keras-moduli sweep TASK`."""
     work, failed = _swept(arguments, lambda given: {})
-    print(tables.render(tables.load(work.folder)), end="")
+    print(tables.render(tables.load(work.out)), end="")
     return _report(failed)
 
 
 def tradeoff(arguments):
     """`keras-moduli tradeoff TASK`."""
+    try:
+        tables.check_folder(arguments.out)
+    except ValueError as error:
+        raise Failure(error, 2) from error
+
+    def dense(given):
+        units = list(arguments.dense_units)
+        return plans.dense_family(
+            arguments.task, given, units, arguments.seeds, arguments.preset
+        )
+
     work, failed = _swept(
-        arguments,
-        lambda given: (
-            sweeps.dense_family(
-                arguments.task,
-                given,
-                list(arguments.dense_units),
-                arguments.seeds,
-                arguments.preset,
-            )
-            if arguments.dense_units
-            else {}
-        ),
+        arguments, dense if arguments.dense_units else lambda given: {}
     )
     try:
         kinds = measure(work.folder, Console(quiet=arguments.quiet))
@@ -145,15 +146,13 @@ def _swept(arguments, others):
     """
     console = Console(quiet=arguments.quiet)
     given = options.given(arguments)
-    axes = {
-        name: list(given.pop(name)) for name in sweeps.AXES if name in given
-    }
+    axes = {name: list(given.pop(name)) for name in plans.AXES if name in given}
     controls = given.pop("control", ())
     try:
         deadline = _deadline(arguments)
         positive_integer("jobs", arguments.jobs)
         positive_integer("seeds", arguments.seeds)
-        runs = sweeps.plan(
+        runs = plans.plan(
             arguments.task,
             given,
             axes,

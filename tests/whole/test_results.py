@@ -11,8 +11,7 @@ import pytest
 
 from keras_moduli.cli import parser
 from keras_moduli.experiments.runs.deadline import OutOfTime
-from keras_moduli.experiments.runs.folders import load
-from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.experiments.runs.records import Records
 from keras_moduli.experiments.sweeps import sweep
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +30,7 @@ def text():
 
 
 def test_the_tables_are_those_of_the_runs(text):
-    renewed = runpy.run_path(str(ROOT / "benchmarks" / "results.py"))["renewed"]
+    renewed = runpy.run_path(str(ROOT / "results" / "tables.py"))["renewed"]
     assert text.count("\nkeras-moduli table results/") > 0
     assert renewed(text) == text
 
@@ -69,8 +68,9 @@ def planned(commands, monkeypatch):
 
 def test_the_commands_make_the_runs(planned):
     kept = {p for p in planned if p.startswith("results/")}
-    assert kept == {f"results/{p.name}" for p in (ROOT / "results").iterdir()}
+    files = sorted((ROOT / "results").glob("*.jsonl"))
+    assert kept == {f"results/{file.name}" for file in files}
     for path in kept:
-        folders = [p for p in (ROOT / path).iterdir() if p.is_dir()]
-        found = {p.name: Settings.from_dict(load(p)) for p in folders}
-        assert {n: s.effective() for n, s in found.items()} == planned[path]
+        runs = Records(ROOT / path).runs
+        found = {name: run.settings.effective() for name, run in runs.items()}
+        assert found == planned[path]

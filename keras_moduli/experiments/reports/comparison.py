@@ -1,5 +1,6 @@
 """How much better one kind of run is than the others, seed by seed."""
 
+from keras_moduli.experiments.reports import rendering
 from keras_moduli.experiments.reports import table
 
 _SHARED = table.HEADER.index("mean") + 1  # columns that the tables share
@@ -40,13 +41,13 @@ def render(rows, reference, form="markdown"):
         best = chosen.get((reference, sparsity))
         if label != reference and best is not None:
             body.append(_line(row, best))
-    return table.FORMS[form](list(HEADER), body, set())
+    return rendering.FORMS[form](list(HEADER), body, set())
 
 
 def _line(row, reference):
     errors, least = row.by_seed, reference.by_seed
     worse = [errors[seed] - least[seed] for seed in errors if seed in least]
-    mean, spread, _ = table.summary(worse)
+    mean, spread, _ = rendering.summary(worse)
     count = sum(difference > 0 for difference in worse)
     return [
         *table.cells(row)[:_SHARED],

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_moduli import plotting
 from keras_moduli.experiments.reports.table import best_factors
+from keras_moduli.experiments.reports.table import check_folder
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.models.kernels import kernels
 from keras_moduli.plotting.style import is_crowded
@@ -54,6 +55,7 @@ def draw_sweep(folder, rows):
         ValueError: If no run is finished, or the data is not there any more,
             which `kernels.png` needs to make a model anew; it is drawn last.
     """
+    check_folder(folder)
     rows = list(best_factors(rows).values())
     if not rows:
         raise ValueError(

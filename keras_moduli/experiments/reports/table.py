@@ -1,14 +1,15 @@
 """What the runs of a folder gave, over seeds: as a table, in three formats."""
 
-import csv
 import dataclasses
-import io
 import math
 import statistics
 from pathlib import Path
 
+from keras_moduli.experiments.reports import rendering
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
+from keras_moduli.experiments.runs.records import SUFFIX
+from keras_moduli.experiments.runs.records import Records
 from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
@@ -104,39 +105,61 @@ class Row:
         return self.settings.make_task().metric
 
 
-def load(folder):
-    """Reads all runs in a folder.
+def load(place):
+    """Reads all runs of a sweep.
 
     Args:
-        folder: A folder that a sweep made.
+        place: A folder or a `.jsonl` file that a sweep made.
 
     Returns:
         A list of `Row`, in the order of their labels and sparsities.
 
     Raises:
-        ValueError: If it is no folder of a sweep, or holds no runs.
+        ValueError: If it is neither, or holds no runs.
     """
-    folder = Path(folder)
-    if "sweep" not in folders.load(folder, any_format=True):
-        raise ValueError(
-            "`folder` must be one that `keras-moduli sweep` made. "
-            f"Received: folder='{folder}'"
-        )
+    place = Path(place)
     rows = {}
-    for place in sorted(p.parent for p in folder.glob("*/settings.json")):
-        settings = Settings.from_dict(folders.load(place, any_format=True))
+    for settings, state, run in _runs(place):
         shared = dataclasses.replace(settings.effective(), seed=0)
         row = rows.setdefault(str(shared), Row(shared, []))
-        run = Run(place, settings, task=None)
-        if run.finished:
+        if state == "finished":
             row.runs.append(run)
-        elif (place / "failed.txt").is_file():
-            row.failed += 1
         else:
-            row.unfinished += 1
+            setattr(row, state, getattr(row, state) + 1)
     if not rows:
-        raise ValueError(f"There are no runs. Received: folder='{folder}'")
+        raise ValueError(f"There are no runs. Received: folder='{place}'")
     return sorted(rows.values(), key=_order)
+
+
+def check_folder(place):
+    """Raises a ValueError for records: they hold metrics only."""
+    if Path(place).suffix == SUFFIX:
+        raise ValueError(
+            "This needs the curves and weights of runs, so the folder of a "
+            f"sweep; a {SUFFIX} file has metrics only. Received: '{place}'"
+        )
+
+
+def _runs(place):
+    """The settings of every run, how far it has come, and the run."""
+    if place.suffix == SUFFIX:
+        for run in Records(place).runs.values():
+            yield run.settings, "finished", run
+        return
+    if "sweep" not in folders.load(place, any_format=True):
+        raise ValueError(
+            "`folder` must be one that `keras-moduli sweep` made. "
+            f"Received: folder='{place}'"
+        )
+    for path in sorted(p.parent for p in place.glob("*/settings.json")):
+        settings = Settings.from_dict(folders.load(path, any_format=True))
+        run = Run(path, settings, task=None)
+        if run.finished:
+            yield settings, "finished", run
+        elif (path / "failed.txt").is_file():
+            yield settings, "failed", run
+        else:
+            yield settings, "unfinished", run
 
 
 def only(rows, labels):
@@ -213,27 +236,12 @@ def cells(row):
         row.label,
         "" if none else f"{settings.factor:g}",
         f"{settings.sparsity:.0%}",
-        *summary(row.values),
-        summary(row.validation)[-1],
+        *rendering.summary(row.values),
+        rendering.summary(row.validation)[-1],
         str(len(row.runs)),
         str(row.at_chance),
         str(row.failed),
         str(row.unfinished),
-    ]
-
-
-def summary(values):
-    """Mean, standard deviation and median, as far as there are any."""
-    if not values:
-        return ["", "", ""]
-    spread = statistics.stdev(values) if len(values) > 1 else math.nan
-    return [
-        f"{value:.4g}" if math.isfinite(value) else ""
-        for value in (
-            statistics.mean(values),
-            spread,
-            statistics.median(values),
-        )
     ]
 
 
@@ -252,19 +260,36 @@ def render(rows, form="markdown"):
         A string.
     """
     header, body = list(HEADER), [cells(row) for row in rows]
+    for name in _differing(rows):
+        header.append(name.replace("_", " "))
+        for row, line in zip(rows, body, strict=True):
+            value = getattr(row.settings.make_task(), name)
+            line.append("" if value is None else f"{value:g}")
     if any(row.tickets for row in rows):
         header += ["ticket mean", "ticket std", "ticket median"]
         for row, line in zip(rows, body, strict=True):
-            line += summary(row.tickets)
+            line += rendering.summary(row.tickets)
     paths = list(dict.fromkeys(p for row in rows for p in row.matrices))
     header += [f"zeros in {path}" for path in paths]
     for row, line in zip(rows, body, strict=True):
         line += [_percent(row.matrices.get(path)) for path in paths]
-    return FORMS[form](header, body, _best(rows))
+    mean = HEADER.index("mean")
+    bold = {(row, mean) for row in _best(rows)}
+    return rendering.FORMS[form](header, body, bold)
 
 
 def _percent(fraction):
     return "" if fraction is None else f"{fraction:.1%}"
+
+
+def _differing(rows):
+    """The settings of the task in which rows differ."""
+    tasks = [row.settings.make_task() for row in rows]
+    return [
+        name
+        for name in ("units", "learning_rate")
+        if len({getattr(task, name) for task in tasks}) > 1
+    ]
 
 
 def _best(rows):
@@ -276,48 +301,3 @@ def _best(rows):
             least = best.get(row.settings.sparsity, (math.inf, None))
             best[row.settings.sparsity] = min(least, (mean, index))
     return {index for _, index in best.values()}
-
-
-def _markdown(header, body, best):
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
-    for index, line in enumerate(body):
-        lines.append(_emphasized(line, index in best, "**{}**"))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _latex(header, body, best):
-    lines = [
-        f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-        "\\hline",
-        _latex_line(header),
-        "\\hline",
-        *(
-            _latex_line(_emphasized(line, index in best, "\\textbf{{{}}}"))
-            for index, line in enumerate(body)
-        ),
-        "\\hline",
-        "\\end{tabular}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _latex_line(line):
-    escaped = (c.replace("%", "\\%").replace("_", "\\_") for c in line)
-    return " & ".join(escaped) + " \\\\"
-
-
-def _csv(header, body, best):
-    del best
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *body])
-    return text.getvalue()
-
-
-def _emphasized(line, best, form):
-    mean = HEADER.index("mean")
-    if not best:
-        return line
-    return [*line[:mean], form.format(line[mean]), *line[mean + 1 :]]
-
-
-FORMS = {"markdown": _markdown, "latex": _latex, "csv": _csv}

@@ -2,6 +2,7 @@
 
 import statistics
 
+from keras_moduli.experiments.reports import rendering
 from keras_moduli.experiments.reports import table
 from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.runs import folders
@@ -80,6 +81,7 @@ def measure(folder, console):
     Raises:
         ValueError: If it is no folder of a sweep, or no run is finished.
     """
+    table.check_folder(folder)
     kinds = [Kind(row) for row in table.load(folder) if row.runs]
     if not kinds:
         raise ValueError(f"No run is finished. Received: folder='{folder}'")
@@ -113,7 +115,7 @@ def render(kinds, form="markdown"):
     ]
     body = []
     for kind in kinds:
-        mean, spread, _ = table.summary(kind.errors)
+        mean, spread, _ = rendering.summary(kind.errors)
         body.append(
             [
                 kind.name,
@@ -127,7 +129,7 @@ def render(kinds, form="markdown"):
                 str(len(kind.files)),
             ]
         )
-    return table.FORMS[form](header, body, set())
+    return rendering.FORMS[form](header, body, set())
 
 
 def _file(run):

@@ -1,149 +1,21 @@
 """Many runs of one task, each in a folder of its own, in any number of goes."""
 
-import itertools
 import time
 from pathlib import Path
 
 from rich import progress
 
 from keras_moduli.experiments.runs import folders
-from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.deadline import PAUSED
 from keras_moduli.experiments.runs.deadline import OutOfTime
 from keras_moduli.experiments.runs.models import check
-from keras_moduli.experiments.runs.settings import DENSE_TWIN
-from keras_moduli.experiments.runs.settings import NO_REGULARIZER
+from keras_moduli.experiments.runs.records import SUFFIX
+from keras_moduli.experiments.runs.records import Records
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
-from keras_moduli.tasks import TASKS
 from keras_moduli.utils.files import write_text
 
-AXES = (
-    "space",
-    "inhibitor",
-    "scale",
-    "factor",
-    "sparsity",
-    "connections",
-    "group_size",
-    "learning_rate",
-    "units",
-)
 _POLL = 0.5  # seconds between two looks at the processes
-
-
-def plan(
-    task, given, axes, controls, seeds, preset="small", only_controls=False
-):
-    """The runs of a sweep.
-
-    Args:
-        task: A name in `keras_moduli.tasks.TASKS`.
-        given: Settings that all runs share, a dict.
-        axes: A dict from names in `AXES` to lists of values; all
-            combinations are run.
-        controls: A list of controls, run for the first space, inhibitor and
-            scale only, with every factor, sparsity and group size, and
-            pruned. Their points rest, also where the others' are trained.
-        seeds: How many seeds, from 0.
-        preset: The task's preset for all other settings.
-        only_controls: Whether to leave out what is no control.
-
-    Returns:
-        A dict from the run's name to its `Settings`.
-
-    Raises:
-        ValueError: If a name or a value is not allowed, or there are no runs.
-    """
-    if only_controls and not controls:
-        raise ValueError(
-            "`control` must name the controls to run alone. Received: none"
-        )
-    combinations = [
-        dict(zip(axes, values, strict=True))
-        for values in itertools.product(*axes.values())
-    ]
-    first = {
-        name: axes[name][0]
-        for name in ("space", "inhibitor", "scale")
-        if name in axes
-    }
-    of_controls = {**first, "connections": PRUNED, "trainable": False}
-    variants = [
-        *([] if only_controls else combinations),
-        *(
-            {**combination, **of_controls, "control": control}
-            for control in controls
-            for combination in combinations
-        ),
-    ]
-    runs = {}
-    for variant, seed in itertools.product(variants, range(seeds)):
-        whole = {**given, **variant, "seed": seed}
-        settings = Settings.of(task, whole, preset).effective()
-        runs[run_name(settings)] = settings
-    return runs
-
-
-def dense_family(task, given, units, seeds, preset="small"):
-    """The runs of dense models of several sizes, as `plan` gives runs.
-
-    Args:
-        task, given, seeds, preset: As for `plan`.
-        units: A list of numbers of recurrent units.
-    """
-    dense = {"sparsity": 0.0, "connections": PRUNED, "group_size": 1}
-    return plan(
-        task,
-        {**given, **dense},
-        {"units": units},
-        [NO_REGULARIZER],
-        seeds,
-        preset,
-        only_controls=True,
-    )
-
-
-def run_name(settings):
-    """What a run's folder is called."""
-    if settings.fixed:
-        parts = [settings.connections.replace(":", "")]
-        if (settings.space, settings.inhibitor) != (
-            Settings.space,
-            Settings.inhibitor,
-        ):
-            parts += [settings.space, settings.inhibitor]
-    elif settings.control in (NO_REGULARIZER, DENSE_TWIN):
-        parts = [settings.control]
-    else:
-        parts = [
-            *([settings.control] if settings.control else []),
-            *(["trainable"] if settings.trainable else []),
-            settings.space,
-            settings.inhibitor,
-            *([f"scale{settings.scale:g}"] if settings.scale != 1.0 else []),
-            f"factor{settings.factor:g}",
-        ]
-    if settings.group_size > 1:
-        parts.append(f"groups{settings.group_size}")
-    parts += [
-        f"{short}{settings.task_settings[name]:g}"
-        for name, short in _OF_TASK.items()
-        if _is_own(settings, name)
-    ]
-    parts += [f"sparsity{settings.sparsity:g}", f"seed{settings.seed}"]
-    return "-".join(parts)
-
-
-# Settings of the task that a folder's name tells, and how.
-_OF_TASK = {"learning_rate": "rate", "units": "units"}
-
-
-def _is_own(settings, name):
-    """Whether a setting of the task is neither a preset's nor the default."""
-    task = TASKS[settings.task]
-    usual = [getattr(task, name), *(p.get(name) for p in task.presets.values())]
-    return settings.task_settings.get(name) not in (None, *usual)
 
 
 def _check_sweep(folder, document):
@@ -162,10 +34,13 @@ def _check_sweep(folder, document):
 
 
 class Sweep:
-    """The runs of a folder.
+    """The runs of a folder, or of a file of records.
 
     Args:
-        folder: Where the runs' folders stand, or are to stand.
+        out: Where the runs' folders stand, or are to stand. Or a `.jsonl`
+            file: runs that it holds are done, and those that come to an end
+            are added; they are made in the folder of that name without the
+            suffix.
         runs: A dict from name to `Settings`; see `plan`.
 
     Raises:
@@ -173,12 +48,15 @@ class Sweep:
             data or other settings of one of these runs, or a run cannot work.
     """
 
-    def __init__(self, folder, runs):
-        self.folder = Path(folder).absolute()
+    def __init__(self, out, runs):
+        self.out = Path(out).absolute()
+        recorded = self.out.suffix == SUFFIX
+        self.folder = self.out.with_suffix("") if recorded else self.out
         self.runs = runs
         settings = list(runs.values())
         task = settings[0].make_task()
         document = {"sweep": settings[0].task, "data": task.digest}
+        self._records = Records(self.out, document) if recorded else None
         if folders.is_run(self.folder):
             _check_sweep(self.folder, document)
         else:
@@ -193,10 +71,13 @@ class Sweep:
 
     def _check_same(self, name, settings):
         folder = self.folder / name
-        if not folders.is_run(folder):
+        if self._is_recorded(name):
+            found = self._records.runs[name].settings.effective()
+        elif folders.is_run(folder):
+            found = Settings.from_dict(folders.load(folder)).effective()
+        else:
             folders.check_new(folder)
             return
-        found = Settings.from_dict(folders.load(folder)).effective()
         if found != settings:
             changed = [
                 key
@@ -206,8 +87,11 @@ class Sweep:
             raise ValueError(
                 f"The run '{name}' stands there with other settings: "
                 f"{changed} differ. Choose another folder. "
-                f"Received: out='{self.folder}'"
+                f"Received: out='{self.out}'"
             )
+
+    def _is_recorded(self, name):
+        return self._records is not None and name in self._records.runs
 
     def run(self, console, pool, deadline=None):
         """Does all runs that are not finished.
@@ -227,7 +111,9 @@ class Sweep:
             OutOfTime: If the deadline came first; the next call goes on.
         """
         folders.clean(self.folder)
-        waiting = [n for n in self.runs if not self._run(n).finished]
+        for name in self.runs:
+            self._record(name)
+        waiting = [n for n in self.runs if not self._finished(n)]
         console.print(
             f"{len(self.runs)} runs, {len(self.runs) - len(waiting)} of them "
             "finished before"
@@ -244,7 +130,7 @@ class Sweep:
 
         with bar:
             failed = self._work(list(waiting), console, pool, deadline, show)
-        if not all(n in failed or self._run(n).finished for n in waiting):
+        if not all(n in failed or self._finished(n) for n in waiting):
             raise OutOfTime
         return failed
 
@@ -268,6 +154,16 @@ class Sweep:
                 pool.stop(run)
         return failed
 
+    def _finished(self, name):
+        return self._is_recorded(name) or self._run(name).finished
+
+    def _record(self, name):
+        """Adds a run to the records, if there are any and it is finished."""
+        if self._records is not None and not self._is_recorded(name):
+            run = self._run(name)
+            if run.finished:
+                self._records.add(name, run)
+
     def _run(self, name):
         settings = self.runs[name]
         return Run(self.folder / name, settings, task=None)
@@ -283,6 +179,7 @@ class Sweep:
     def _note(self, console, name, failed):
         folder = self.folder / name
         if self._run(name).finished:
+            self._record(name)
             console.print(f"{name}: finished")
             return
         if (folder / PAUSED).is_file():

@@ -24,6 +24,7 @@ from keras_moduli.experiments.reports.pictures import draw_sweep
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
+from keras_moduli.experiments.sweeps import plan as plans
 from keras_moduli.experiments.sweeps import sweep
 from keras_moduli.pruning.masks import load_masks
 
@@ -44,7 +45,7 @@ def plan(**changes):
         "controls": ["none", "permuted"],
         "seeds": 2,
     }
-    return sweep.plan("adding", **{**options, **changes})
+    return plans.plan("adding", **{**options, **changes})
 
 
 def test_controls_are_run_once_per_sparsity_and_seed():
@@ -53,7 +54,7 @@ def test_controls_are_run_once_per_sparsity_and_seed():
     assert len(kinds) == len(set(kinds)) == (2 + 2) * 2 * 2
     assert {space for control, space, *_ in kinds if control} == {"torus"}
     for name, settings in runs.items():
-        assert name == sweep.run_name(settings)
+        assert name == plans.run_name(settings)
         assert Settings.of("adding", TINY).make_task() == settings.make_task()
 
 
@@ -93,7 +94,7 @@ def test_a_folder_holds_one_task_and_one_kind_of_run_per_name(tmp_path):
     sweep.Sweep(tmp_path, runs)
     sweep.Sweep(tmp_path, plan(seeds=3))  # more of the same is welcome
     with pytest.raises(ValueError, match="holds runs of"):
-        other = sweep.plan("navigation", {}, {}, [], seeds=1)
+        other = plans.plan("navigation", {}, {}, [], seeds=1)
         sweep.Sweep(tmp_path, other)
     name, settings = next(iter(runs.items()))
     folders.create(tmp_path / name, settings.to_dict())
