@@ -43,6 +43,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["keras_moduli", "keras_moduli.*"]),
+    py_modules=["keras_moduli_command"],
     package_data={"keras_moduli": ["py.typed"]},
     python_requires=">=3.11,<3.14",
     install_requires=[
@@ -96,7 +97,7 @@ setup(
         ],
     },
     entry_points={
-        "console_scripts": ["keras-moduli = keras_moduli.cli:main"],
+        "console_scripts": ["keras-moduli = keras_moduli_command:main"],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from keras_moduli.cli import commands
 from keras_moduli.cli import options
-from keras_moduli.cli.quiet import held_back
 from keras_moduli.experiments.job import Job
 from keras_moduli.experiments.reports import comparison
 from keras_moduli.experiments.reports import table as tables
@@ -43,8 +42,7 @@ def main(argv=None):
     """
     arguments = commands.parser().parse_args(argv)
     try:
-        with held_back(expected=(Failure,)):
-            return COMMANDS[arguments.command](arguments)
+        return COMMANDS[arguments.command](arguments)
     except Failure as failure:
         return _say(failure, failure.status)
     except KeyboardInterrupt:

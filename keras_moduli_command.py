@@ -1,4 +1,8 @@
-"""Keeps what native libraries log about themselves off the terminal."""
+"""The command `keras-moduli`, without what native libraries log.
+
+It stands outside of the package: to import anything in there is to import
+Keras, whose backend writes to stderr at once.
+"""
 
 import contextlib
 import faulthandler
@@ -8,16 +12,21 @@ import sys
 import tempfile
 
 
+def main():
+    """Runs the command line; returns the exit status."""
+    with held_back():
+        from keras_moduli import cli
+
+        return cli.main()
+
+
 @contextlib.contextmanager
-def held_back(expected=()):
+def held_back():
     """Holds back what is written to the process's stderr from outside Python.
 
-    TensorFlow's converters write dozens of lines there, through progress
+    TensorFlow and its converters write dozens of lines there, through progress
     bars and whatever the log level. They are shown if the body raises an
-    error that is not expected; a native crash shows Python's stack.
-
-    Args:
-        expected: A tuple of exceptions that say enough by themselves.
+    error; a native crash shows Python's stack.
     """
     if sys.stderr is not sys.__stderr__:  # somebody else captures it
         yield
@@ -28,8 +37,6 @@ def held_back(expected=()):
         os.dup2(log.fileno(), 2)
         try:
             yield
-        except expected:
-            raise
         except Exception:
             log.seek(0)
             shutil.copyfileobj(log, stderr.buffer)

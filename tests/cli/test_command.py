@@ -1,0 +1,39 @@
+"""The command as it is installed, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("keras-moduli")
+
+
+def run(*arguments):
+    return subprocess.run(
+        [COMMAND, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_says_nothing_else():
+    done = run("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("usage: keras-moduli")
+
+
+def test_an_error_is_one_line(tmp_path):
+    done = run("table", str(tmp_path))
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("keras-moduli: error: ")
+
+
+@pytest.mark.slow
+def test_training_and_exports_say_nothing_of_their_libraries(tmp_path):
+    done = run(
+        *("train", "adding", "--out", str(tmp_path / "run")),
+        *("--units", "8", "--sequence-length", "4", "--steps", "8"),
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    for word in ("TensorFlow", "oneDNN", "CUDA", "absl", "0000 00:00"):
+        assert word not in done.stdout
