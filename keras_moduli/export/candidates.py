@@ -6,10 +6,14 @@ import time
 
 import numpy as np
 
+from keras_moduli.export.errors import ExportError
 from keras_moduli.export.flatbuffers import flatbuffer
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.tracing import SIGNATURE
+from keras_moduli.export.verification.coarseness import distribution
+from keras_moduli.export.verification.coarseness import typical_difference
+from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.comparison import check_difference
 from keras_moduli.export.verification.comparison import largest_difference
 from keras_moduli.export.verification.runtime import answers
@@ -24,11 +28,14 @@ class Sample:
         program: The signature's `Program`.
         batches: Inputs, a list of dicts.
         references: The model's answers to them.
+        typical: How many of the batches, from the first on, are inputs such
+            as the model was made for; the others are extreme.
     """
 
     program: Program
     batches: list
     references: list
+    typical: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Task:
         samples: A dict from signature to its `Sample`.
         calibration: What `Program.converted` takes, or `None`.
         tolerance: What is allowed.
+        may_be_coarse: Whether a file that is right may be further off.
         metadata: A dict to store in the file.
     """
 
@@ -55,6 +63,7 @@ class Task:
     samples: dict
     calibration: dict | None
     tolerance: float
+    may_be_coarse: bool
     metadata: dict
 
 
@@ -70,7 +79,11 @@ class Candidate:
         operators: A dict from operator to how often it occurs.
         max_difference: The largest absolute difference from the model.
         relative_difference: The largest relative one.
+        median_difference: The median of the relative ones, without extreme
+            inputs.
+        high_difference: Their 99th percentile.
         notes: What the layout did, and what to know.
+        warnings: What to be warned of.
     """
 
     layout: str
@@ -80,7 +93,10 @@ class Candidate:
     operators: dict
     max_difference: float
     relative_difference: float
+    median_difference: float
+    high_difference: float
     notes: tuple
+    warnings: tuple
 
 
 def write(task, layout, path):
@@ -92,31 +108,26 @@ def write(task, layout, path):
     Raises:
         ExportError: If it cannot be converted, or the file is wrong.
     """
-    form, program = LAYOUTS[layout], task.program
-    plan = form.plan(program.model, task.quantization, task.optimize_for)
-    if plan is None:
-        return None
-    content = program.converted(
-        plan.rewrites,
-        task.batch_size,
-        task.sequence_length,
-        task.quantization,
-        task.calibration,
-    )
-    content, notes = form.finish(content, task.optimize_for)
+    form = LAYOUTS[layout]
+    content, notes = _converted(task, form, task.quantization)
     if content is None:
         return None
     content = flatbuffer.with_metadata(
         content, {**task.metadata, "layout": layout}
     )
     path.write_bytes(content)
-    differences = [
-        largest_difference(answer, sample.references)
-        for name, sample in task.samples.items()
-        for answer in answers(path, name, sample.program, sample.batches)
-    ]
-    absolute, relative = map(max, zip(*differences, strict=True))
-    check_difference(absolute, relative, task.tolerance)
+    answered = _answered(task, path)
+    absolute, relative = _largest(answered)
+    median, high = map(max, zip(*map(_distribution, answered), strict=True))
+    coarse = ()
+    if not relative <= task.tolerance:
+        _check_only_coarse(task, form, path, answered)
+        coarse = (
+            "coarse: it differs from the model by as much as "
+            f"{relative:.2g} of the largest output (median {median:.2g}, 99 % "
+            f"below {high:.2g}), but is not wrong. Ask "
+            "`keras_moduli.evaluate_tflite` how good it is on real data.",
+        )
     model = flatbuffer.read(content)
     return Candidate(
         layout=layout,
@@ -126,8 +137,89 @@ def write(task, layout, path):
         operators=flatbuffer.operator_names(model),
         max_difference=absolute,
         relative_difference=relative,
-        notes=plan.notes + notes + _floats(task, model),
+        median_difference=median,
+        high_difference=high,
+        notes=notes + _floats(task, model),
+        warnings=coarse,
     )
+
+
+def _converted(task, form, quantization):
+    """The content of a file and the layout's notes, or `None` and none."""
+    program = task.program
+    plan = form.plan(program.model, quantization, task.optimize_for)
+    if plan is None:
+        return None, ()
+    content = program.converted(
+        plan.rewrites,
+        task.batch_size,
+        task.sequence_length,
+        quantization,
+        task.calibration if quantization == "full_int8" else None,
+    )
+    content, notes = form.finish(content, task.optimize_for)
+    return content, plan.notes + notes
+
+
+def _answered(task, path):
+    """What a file answers in every way to run it, with its `Sample`."""
+    return [
+        (answer, sample)
+        for name, sample in task.samples.items()
+        for answer in answers(path, name, sample.program, sample.batches)
+    ]
+
+
+def _largest(answered):
+    """The largest absolute and the largest relative difference."""
+    found = [largest_difference(a, sample.references) for a, sample in answered]
+    return tuple(map(max, zip(*found, strict=True)))
+
+
+def _distribution(one):
+    answer, sample = one
+    count = sample.typical
+    return distribution(answer[:count], sample.references[:count])
+
+
+def _check_only_coarse(task, form, path, answered):
+    """Raises an `ExportError` if a file that is far off is wrong.
+
+    It is coarse if it is near its model wherever roundings have not grown,
+    and the same file without quantization is so too.
+    """
+    absolute, relative = _largest(answered)
+    if not task.may_be_coarse or not np.isfinite(relative):
+        check_difference(absolute, relative, task.tolerance)
+    typical = _typical(answered)
+    if not typical <= task.tolerance:
+        raise ExportError(
+            "what was written does not give what the Keras model gives, and "
+            "is wrong, not only coarse: they differ by "
+            f"{relative:.3g} of the largest output, and by "
+            f"{typical:.3g} where roundings have not had time to grow, for "
+            "some number, step or a quarter of the examples; "
+            f"{task.tolerance:.3g} is allowed. Nothing was left at the target."
+        )
+    if task.quantization is None:
+        return
+    content, _ = _converted(task, form, None)
+    if content is None:
+        check_difference(absolute, relative, task.tolerance)
+    exact = path.with_suffix(".float32")
+    exact.write_bytes(content)
+    answered = _answered(task, exact)
+    if not _typical(answered) <= TOLERANCES[None]:
+        check_difference(*_largest(answered), TOLERANCES[None])
+
+
+def _typical(answered):
+    """The difference where roundings have not grown, or of the most numbers."""
+    found = []
+    for answer, sample in answered:
+        pair = answer[: sample.typical], sample.references[: sample.typical]
+        found += [typical_difference(*pair), distribution(*pair)[0]]
+    return max(found)
 
 
 def _floats(task, model):

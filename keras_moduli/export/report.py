@@ -21,6 +21,10 @@ class ExportReport:
             over all outputs and inputs compared.
         relative_difference: The same relative to the largest value of the
             output concerned.
+        median_difference: The median of the relative difference over all
+            numbers compared, of inputs that are not extreme; `None` for
+            SavedModels.
+        high_difference: The 99th percentile of the same.
         tolerance: What was allowed for `relative_difference`.
         notes: Sentences on how the weights are stored and how they run.
         candidates: Where several layouts were tried, a dict for each with its
@@ -45,6 +49,8 @@ class ExportReport:
     max_difference: float
     relative_difference: float
     tolerance: float
+    median_difference: float | None = None
+    high_difference: float | None = None
     notes: tuple = ()
     candidates: tuple = ()
 
@@ -64,12 +70,22 @@ class ExportReport:
                 f"{self.path}: {self.format}, {self.layout}, "
                 f"{self.quantization or 'float32'}",
                 f"  {self.bytes:,} bytes, {self.gzip_bytes:,} gzipped",
-                f"  differs from Keras by at most {self.max_difference:.2g}",
+                f"  differs from Keras by at most {self.max_difference:.2g}"
+                f"{self._relative()}",
                 f"  zeros: {zeros}",
                 f"  operators: {operators}",
                 *(f"  {note}" for note in self.notes),
                 *(f"  tried {_trial(row)}" for row in self.candidates),
             ]
+        )
+
+    def _relative(self):
+        if self.median_difference is None:
+            return ""
+        return (
+            f", {self.relative_difference:.2g} of the largest output (median "
+            f"{self.median_difference:.2g}, 99 % below "
+            f"{self.high_difference:.2g})"
         )
 
 

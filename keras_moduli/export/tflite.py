@@ -1,6 +1,7 @@
 """`export_tflite`: a Keras model becomes a verified .tflite file."""
 
 import os
+import warnings
 from typing import Any
 
 import keras
@@ -26,6 +27,7 @@ from keras_moduli.export.programs.streaming import WholeAndStreaming
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.programs.tracing import in_float32
 from keras_moduli.export.report import ExportReport
+from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.samples import real
 from keras_moduli.export.verification.samples import samples
 from keras_moduli.layers.conversion import without_sparse_layers
@@ -124,7 +126,8 @@ def export_tflite(
     check_choice("quantization", quantization, tuple(TOLERANCES))
     check_choice("layout", layout, ("auto", *LAYOUTS))
     check_choice("optimize_for", optimize_for, tuple(_RULES))
-    tolerance = check_tolerance(tolerance) or TOLERANCES[quantization]
+    given = check_tolerance(tolerance)
+    tolerance = given or TOLERANCES[quantization]
     batch_size = check_positive_integer("batch_size", batch_size)
     if sequence_length is not None:
         check_positive_integer("sequence_length", sequence_length)
@@ -145,11 +148,14 @@ def export_tflite(
             ),
             calibration=_calibration(program, batch_size, inputs, quantization),
             tolerance=tolerance,
+            may_be_coarse=given is None,
             metadata=description(program, quantization),
         )
         make = _try_all if layout == "auto" else _only
         chosen, table = make(task, layout, temporary.parent)
         os.replace(chosen.path, temporary)
+    for note in chosen.warnings:
+        warnings.warn(f"{path.name}: {note}", stacklevel=2)
     return ExportReport(
         path=str(path),
         format="tflite",
@@ -161,8 +167,10 @@ def export_tflite(
         sparsity=task.metadata["sparsity"],
         max_difference=chosen.max_difference,
         relative_difference=chosen.relative_difference,
+        median_difference=chosen.median_difference,
+        high_difference=chosen.high_difference,
         tolerance=tolerance,
-        notes=chosen.notes,
+        notes=chosen.notes + chosen.warnings,
         candidates=table,
     )
 
@@ -188,10 +196,13 @@ def _samples(program, batch_size, sequence_length, inputs, quantization):
     for name, one in program.signatures.items():
         if quantization == "full_int8":
             # Made inputs lie outside of the ranges learnt.
-            batches = real(one, batch_size, inputs)[:16]
+            typical, extreme = real(one, batch_size, inputs)[:16], []
         else:
-            batches = samples(one, batch_size, sequence_length, inputs)
-        found[name] = Sample(one, batches, one.reference(batches))
+            typical, extreme = samples(one, batch_size, sequence_length, inputs)
+        batches = typical + extreme
+        found[name] = Sample(
+            one, batches, one.reference(batches), typical=len(typical)
+        )
     return found
 
 
@@ -296,7 +307,3 @@ _RULES = {
     "size": _best("bytes", 1.05, "latency_ms"),
     "latency": _best("latency_ms", 1.1, "bytes"),
 }
-
-# How far a file may be from its model: rounding for float32, the precision of
-# the weights for the others.
-TOLERANCES = {None: 1e-4, "float16": 1e-2, "int8": 1e-1, "full_int8": 2e-1}

@@ -28,7 +28,9 @@ def samples(program, batch_size, sequence_length=None, inputs=None):
             ones: as many batches as they fill, at most 16.
 
     Returns:
-        A list of dicts from input name to NumPy array.
+        Two lists of dicts from input name to NumPy array: inputs such as the
+        model may have been made for, and extreme ones, which are all zeros or
+        large.
     """
     sequence_length = program.sample_length(sequence_length)
     rng = np.random.default_rng(0)
@@ -37,15 +39,17 @@ def samples(program, batch_size, sequence_length=None, inputs=None):
         None in spec.shape[1:] for spec in program.sample_specs.values()
     )
     lengths = _OPEN_LENGTHS if is_open else (sequence_length,)
-    made = [
-        {
-            name: make(rng, spec.sized(batch_size, length), spec.dtype, high)
-            for name, spec in program.sample_specs.items()
-        }
-        for length in lengths
-        for make in [_random] * _RANDOM + [_zeros, _large, _padded]
-    ]
-    return real(program, batch_size, inputs)[:_REAL] + made
+    typical, extreme = real(program, batch_size, inputs)[:_REAL], []
+    for length in lengths:
+        for make in [_random] * _RANDOM + [_zeros, _large, _padded]:
+            batch = {
+                name: make(
+                    rng, spec.sized(batch_size, length), spec.dtype, high
+                )
+                for name, spec in program.sample_specs.items()
+            }
+            (extreme if make in (_zeros, _large) else typical).append(batch)
+    return typical, extreme
 
 
 def real(program, batch_size, inputs):

@@ -1,0 +1,183 @@
+"""Files that are wrong are refused; files that are coarse are not."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import keras_moduli
+from keras_moduli.export import ExportError
+from keras_moduli.export import candidates
+from keras_moduli.export.verification.coarseness import distribution
+from keras_moduli.export.verification.coarseness import typical_difference
+
+UNITS = 64
+
+
+@pytest.fixture(scope="module")
+def chaotic():
+    """A net that makes much of little, after some steps."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((40, 4)),
+            keras.layers.SimpleRNN(UNITS, return_sequences=True),
+            keras.layers.Dense(6),
+        ]
+    )
+    kernel = model.layers[0].cell.recurrent_kernel
+    kernel.assign(2.6 * kernel)
+    return model
+
+
+def export(model, folder, **options):
+    options = {"quantization": "int8", "layout": "dense", **options}
+    return keras_moduli.export_tflite(
+        model, folder / "model.tflite", batch_size=4, **options
+    )
+
+
+def test_a_coarse_file_is_warned_of(chaotic, tmp_path):
+    with pytest.warns(UserWarning, match="coarse.*evaluate_tflite"):
+        report = export(chaotic, tmp_path)
+    assert report.relative_difference > 0.1 > report.median_difference
+    assert report.median_difference <= report.high_difference
+    assert any("coarse" in note for note in report.notes)
+    assert "median" in str(report)
+
+
+def test_who_gives_a_tolerance_means_it(chaotic, tmp_path):
+    with pytest.raises(ExportError, match="0.1 is allowed"):
+        export(chaotic, tmp_path, tolerance=0.1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_float_file_of_a_chaotic_net_is_coarse_too(chaotic, tmp_path):
+    with pytest.warns(UserWarning, match="coarse"):
+        report = export(chaotic, tmp_path, quantization=None)
+    assert report.median_difference < 1e-4
+
+
+def test_a_float_file_that_is_a_little_off_is_wrong(
+    chaotic, tmp_path, monkeypatch
+):
+    spoil(monkeypatch, lambda array: array + 0.001 * np.abs(array).max())
+    with pytest.raises(ExportError, match="wrong, not only coarse"):
+        export(chaotic, tmp_path, quantization=None)
+
+
+def spoil(monkeypatch, how):
+    """Every runtime answers something else than the file says."""
+    right = candidates.answers
+
+    def wrong(*arguments):
+        for answered in right(*arguments):
+            yield [
+                {name: how(array.copy()) for name, array in batch.items()}
+                for batch in answered
+            ]
+
+    monkeypatch.setattr(candidates, "answers", wrong)
+
+
+def examples(array):
+    array[len(array) // 2 :] = array[::-1][: len(array) // 2]
+    return array
+
+
+def one_number(array):
+    array[..., 2] *= -1
+    return array
+
+
+def from_a_step_on(array):
+    array[:, 3:] *= -1
+    return array
+
+
+def one_early_step(array):
+    array[:, 5] = 0
+    return array
+
+
+def not_a_number(array):
+    array[0, 0, 0] = np.nan
+    return array
+
+
+WRONG = [examples, one_number, from_a_step_on, one_early_step]
+
+
+@pytest.mark.parametrize(
+    "how", [*WRONG, not_a_number], ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("quantization", ["int8", "float16", None])
+def test_a_wrong_runtime_is_refused(
+    chaotic, tmp_path, monkeypatch, how, quantization
+):
+    spoil(monkeypatch, how)
+    with pytest.raises(ExportError):
+        export(chaotic, tmp_path, quantization=quantization)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("units", [(0, 1), (3, 17), (62, 63)])
+def test_a_renumbering_mistake_is_refused(
+    chaotic, tmp_path, monkeypatch, units
+):
+    right = candidates._converted
+
+    def mistaken(task, form, quantization):
+        kernel = chaotic.layers[0].cell.recurrent_kernel
+        before = kernel.numpy()
+        swapped = before.copy()
+        swapped[:, units] = before[:, units[::-1]]
+        kernel.assign(swapped)
+        try:
+            return right(task, form, quantization)
+        finally:
+            kernel.assign(before)
+
+    monkeypatch.setattr(candidates, "_converted", mistaken)
+    with pytest.raises(ExportError):
+        export(chaotic, tmp_path)
+
+
+def test_typical_difference_by_hand():
+    references = [{"y": np.ones((5, 20, 3))} for _ in range(3)]
+    answers = [{"y": np.full((5, 20, 3), 1.125)} for _ in range(3)]
+    assert typical_difference(answers, references) == 0.125
+    assert distribution(answers, references) == (0.125, 0.125)
+    for answer in answers:
+        answer["y"][:, 8:] = 100.0  # roundings that have grown
+        answer["y"][0] = 100.0  # a quarter of the examples
+    assert typical_difference(answers, references) == 0.125
+
+
+def test_outputs_of_open_length():
+    references = [{"y": np.ones((2, n))} for n in (1, 7)]
+    answers = [{"y": np.full((2, n), 1.25)} for n in (1, 7)]
+    assert typical_difference(answers, references) == 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
+def test_trained_models_are_not_refused(tmp_path, cell):
+    text = keras_moduli.tasks.TASKS["language"](units=48, cell=cell)
+    keras.utils.set_random_seed(0)
+    model = text.model(120)
+    model.fit(text.training(0, 0), steps_per_epoch=120, verbose=0)
+    inputs = text.validation[0][:8]
+    for quantization in (None, "float16", "int8", "full_int8"):
+        for streaming in (False, True):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                export(
+                    model,
+                    tmp_path,
+                    quantization=quantization,
+                    streaming=streaming,
+                    sequence_length=None if streaming else 16,
+                    inputs=inputs[:, :16],
+                )
