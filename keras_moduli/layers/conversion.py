@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_moduli.layers.compiling import compile_alike
+from keras_moduli.layers.compiling import moved
 from keras_moduli.layers.gathered_kernel import GatheredKernel
 from keras_moduli.layers.gathered_kernel import dense
-from keras_moduli.layers.gathered_kernel import gathered
 from keras_moduli.layers.given_connections import sources_of
 from keras_moduli.layers.sparse_gru import SparseGRU
 from keras_moduli.layers.sparse_gru import SparseGRUCell
@@ -99,15 +100,17 @@ def mask(layer: keras.Layer) -> np.ndarray:
     return dense(cell, np.ones((*cell.sources.shape, columns), bool))
 
 
-def to_plain(model: keras.Model) -> keras.Model:
+def to_plain(model: keras.Model, moments: bool = True) -> keras.Model:
     """The same model with layers of Keras instead of sparse ones.
 
     Their recurrent kernels are zero where the sparse layers have no weights.
     To keep them so in training, give `keras_moduli.apply_masks` the `mask` of
-    each layer. The model is not compiled, and optimizers' moments stay behind.
+    each layer.
 
     Args:
         model: A built Sequential or functional model.
+        moments: Whether the states of a compiled model's optimizer, its
+            moments and iterations, go along. Defaults to `True`.
 
     Returns:
         A new model of that kind.
@@ -120,29 +123,32 @@ def to_plain(model: keras.Model) -> keras.Model:
     >>> type(plain.layers[1]).__name__
     'LSTM'
     """
-    return _converted(model, lambda layer: _plain(layer))
+    return _converted(model, _plain, moments)
 
 
 def without_sparse_layers(model: keras.Model) -> keras.Model:
     """The model itself, or `to_plain` of it if it has sparse layers."""
     is_sparse = any(isinstance(c, GatheredKernel) for c in _cells(model))
-    return to_plain(model) if is_sparse else model
+    return to_plain(model, moments=False) if is_sparse else model
 
 
 def to_sparse(
-    model: keras.Model, masks: dict[str, np.ndarray] | None = None
+    model: keras.Model,
+    masks: dict[str, np.ndarray] | None = None,
+    moments: bool = True,
 ) -> keras.Model:
     """The same model with sparse layers instead of layers of Keras.
 
     A recurrent kernel with zeros becomes one without, in the largest groups
     of neurons that share their sources. Kernels without zeros stay as they
-    are. The model is not compiled, and optimizers' moments stay behind.
+    are.
 
     Args:
         model: A built Sequential or functional model.
         masks: From paths of recurrent kernels to boolean arrays of their
             shapes, as from `keras_moduli.masks_of`, where not every
             connection is a weight other than zero. Defaults to `None`.
+        moments: As in `to_plain`.
 
     Returns:
         A new model of that kind.
@@ -183,10 +189,10 @@ def to_sparse(
             f"for each group. Received: {reasons or 'no recurrent layer'}",
             reasons,
         )
-    return _converted(model, lambda layer: _sparse(layer, tables))
+    return _converted(model, lambda layer: _sparse(layer, tables), moments)
 
 
-def _converted(model, convert):
+def _converted(model, convert, moments):
     """A clone with other layers and the same values."""
 
     def clone(layer):
@@ -194,24 +200,16 @@ def _converted(model, convert):
 
     copy = keras.models.clone_model(model, clone_function=clone)
     pairs = zip(_cells(model), _cells(copy), strict=True)
-    cells = {
-        id(new.recurrent_kernel): (old, new)
-        for old, new in pairs
-        if type(old) is not type(new)
-    }
+    other = [(old, new) for old, new in pairs if type(old) is not type(new)]
+    cells = {id(new.recurrent_kernel): (old, new) for old, new in other}
     for old, new in zip(model.variables, copy.variables, strict=True):
         value = ops.convert_to_numpy(old)
         if id(new) in cells:
-            value = _moved(value, *cells[id(new)])
+            value = moved(value, *cells[id(new)])
         new.assign(value)
+    if moments and model.compiled and model.optimizer is not None:
+        compile_alike(model, copy, other)
     return copy
-
-
-def _moved(value, old, new):
-    """A recurrent kernel's value in another cell's form."""
-    if isinstance(old, GatheredKernel):
-        value = dense(old, value)
-    return gathered(new, value) if isinstance(new, GatheredKernel) else value
 
 
 def _rebuilt(layer, convert):

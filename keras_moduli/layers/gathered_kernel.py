@@ -12,6 +12,7 @@ from keras_moduli.layers.connections import sources
 from keras_moduli.layers.initialization import PerFanIn
 from keras_moduli.layers.regularization import ByColumn
 from keras_moduli.layers.regularization import on_connections
+from keras_moduli.models.kernels import mark_gathered
 
 
 class GatheredKernel:
@@ -67,7 +68,8 @@ class GatheredKernel:
 
     def add_weight(self, *args, name=None, **kwargs):
         """Adds a weight; the recurrent kernel in its gathered form."""
-        if name == "recurrent_kernel":
+        is_gathered = name == "recurrent_kernel"
+        if is_gathered:
             groups, count = self.sources.shape
             size, gates = self.group_size, self.gates
             constraint = kwargs["constraint"]
@@ -79,7 +81,10 @@ class GatheredKernel:
                 ),
                 "constraint": constraint and ByColumn(constraint, gates),
             }
-        return super().add_weight(*args, name=name, **kwargs)
+        weight = super().add_weight(*args, name=name, **kwargs)
+        if is_gathered:
+            mark_gathered(weight)
+        return weight
 
     def get_config(self):
         connections = self.connections

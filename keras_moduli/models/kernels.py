@@ -57,8 +57,9 @@ def select(model, weights="recurrent"):
     Args:
         model: A built `keras.Model`.
         weights: `"recurrent"` for all recurrent kernels, `"kernels"` for all
-            kernels, another string as a regular expression searched for in
-            the weights' paths, or a callable `(path, variable) -> bool`.
+            kernels, both without those of sparse layers, which have no
+            zeros to gain; another string as a regular expression searched for
+            in the weights' paths, or a callable `(path, variable) -> bool`.
 
     Returns:
         A dict from path to variable, never empty.
@@ -74,9 +75,12 @@ def select(model, weights="recurrent"):
         if rule(weights)(path, variable)
     }
     if not chosen:
+        sparse = [path for path in found if _is_gathered(found[path])]
+        left_out = f", sparse already: {sparse}" if sparse else ""
         raise ValueError(
             f"`weights` selects nothing in model '{model.name}', whose "
-            f"kernels are {list(found)}. Received: weights={weights!r}"
+            f"kernels are {list(found)}{left_out}. "
+            f"Received: weights={weights!r}"
         )
     return chosen
 
@@ -122,6 +126,16 @@ def _is_kernel(variable):
 EMBEDDING_NAME = "moduli_embedding"
 
 
+def mark_gathered(variable):
+    """Says that a kernel holds surviving weights only."""
+    # Its shape does not tell: ConvLSTM1D's kernels have three axes too.
+    variable.moduli_gathered = True
+
+
+def _is_gathered(variable):
+    return getattr(variable, "moduli_gathered", False)
+
+
 def is_recurrent(path, variable):
     """Whether a kernel is a recurrent one."""
     del variable
@@ -129,8 +143,8 @@ def is_recurrent(path, variable):
 
 
 _RULES = {
-    "recurrent": is_recurrent,
-    "kernels": lambda path, variable: True,
+    "recurrent": lambda path, v: is_recurrent(path, v) and not _is_gathered(v),
+    "kernels": lambda path, v: not _is_gathered(v),
 }
 
 

@@ -43,7 +43,8 @@ class MagnitudePruning(keras.callbacks.Callback):
             end_step=2000)`, its `get_config()`, or a callable
             `step -> (should_prune, sparsity)`.
         weights: `"recurrent"` for recurrent kernels, `"kernels"` for all
-            kernels, a regular expression on weight paths, or a callable
+            kernels (neither means those of sparse layers, which are sparse
+            already), a regular expression on weight paths, or a callable
             `(path, variable) -> bool`.
         ranking: `"global"`, `"local"` or `"erk"`; see `PruningGroup`, also
             for the following arguments.

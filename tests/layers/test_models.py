@@ -203,3 +203,38 @@ def test_to_sparse_tells_what_it_cannot():
 def test_mask_is_of_sparse_layers():
     with pytest.raises(ValueError, match="must be a sparse layer"):
         layers.mask(keras.layers.LSTM(8))
+
+
+def pruned(model, **kwargs):
+    model.compile("sgd", "mse")
+    y = np.zeros((8, 32), "float32")
+    callback = keras_moduli.MagnitudePruning(
+        final_sparsity=0.5, begin=0.0, end=0.5, **kwargs
+    )
+    model.fit(X, y, batch_size=2, epochs=2, verbose=0, callbacks=[callback])
+    return kernels(model)
+
+
+def zeros(kernel):
+    return float(np.mean(keras.ops.convert_to_numpy(kernel) == 0))
+
+
+def test_pruning_leaves_sparse_layers_as_they_are():
+    keras.utils.set_random_seed(0)
+    plain = keras.layers.GRU(32, return_sequences=True, name="plain")
+    found = pruned(model_of(plain, sparse(name="sparse")))
+    assert zeros(found["plain/gru_cell/recurrent_kernel"]) == 0.5
+    assert zeros(found["sparse/sparse_lstm_cell/recurrent_kernel"]) == 0
+
+
+@pytest.mark.parametrize("rewrap", [lambda m: m, keras.models.clone_model])
+def test_pruning_of_sparse_layers_only_is_refused(rewrap):
+    model = rewrap(model_of(sparse()))
+    with pytest.raises(ValueError, match="selects nothing.*sparse already"):
+        pruned(model)
+
+
+def test_pruning_of_sparse_layers_that_are_named():
+    keras.utils.set_random_seed(0)
+    found = pruned(model_of(sparse()), weights="recurrent_kernel")
+    assert [zeros(k) for p, k in found.items() if "recurrent" in p] == [0.5]

@@ -6,8 +6,8 @@ from keras_moduli.layers.connections import KINDS
 from keras_moduli.layers.conversion import to_sparse
 from keras_moduli.layers.given_connections import group_sizes
 from keras_moduli.models.kernels import is_recurrent
+from keras_moduli.models.kernels import kernels
 from keras_moduli.models.kernels import rule
-from keras_moduli.models.kernels import select
 from keras_moduli.pruning.fixed_masks import fixed_masks
 from keras_moduli.pruning.masks import apply_masks
 
@@ -59,9 +59,7 @@ def connect(model, settings):
     apply_masks(model, masks, rescale=True)
     if settings.group_size < min(map(_smallest_group, masks.values())):
         return model
-    sparse = to_sparse(model, masks)
-    sparse.compile_from_config(model.get_compile_config())
-    return sparse
+    return to_sparse(model, masks)
 
 
 def hold(model, settings):
@@ -86,7 +84,11 @@ def _masks(model, settings):
 
 def _has_sparse_layers(model):
     """Whether recurrent kernels have the axis of groups."""
-    return any(len(v.shape) == 3 for v in select(model).values())
+    return any(
+        len(variable.shape) == 3
+        for path, variable in kernels(model).items()
+        if is_recurrent(path, variable)
+    )
 
 
 def _smallest_group(mask):

@@ -12,6 +12,8 @@ from keras_moduli.experiments.runs import checkpoints
 from keras_moduli.experiments.runs.models import first_model
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
+from keras_moduli.models.kernels import is_recurrent
+from keras_moduli.models.kernels import kernels
 from keras_moduli.models.kernels import select
 
 QUIET = Console(quiet=True)
@@ -32,7 +34,7 @@ def settings(**changes):
 
 
 def recurrent(model):
-    (kernel,) = select(model).values()
+    (kernel,) = [v for p, v in kernels(model).items() if is_recurrent(p, v)]
     return kernel
 
 
