@@ -47,6 +47,14 @@ class Pruner:
     def plans(self):
         return [member.plan for member in self._members]
 
+    @property
+    def finished(self):
+        """Whether all schedules that tell their end have come to it."""
+        return self.step is not None and all(
+            plan.final_step is None or self.step >= plan.final_step
+            for plan in self.plans
+        )
+
     def attach(self, owner):
         """Gives the weights masks, which `owner`, a callback, may change."""
         for variable in self._variables:
