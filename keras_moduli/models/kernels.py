@@ -8,9 +8,9 @@ import keras
 def kernels(model):
     """The trainable weight matrices of a model, by path.
 
-    Biases (also GRU's, which have two axes), normalisation scales and a
-    regularizer's embedding are not kernels. A weight shared by several layers
-    appears once.
+    Biases (also GRU's, which have two axes), normalisation scales, LoRA's
+    factors and a regularizer's embedding are not kernels. A weight shared by
+    several layers appears once.
 
     Args:
         model: A built `keras.Model` (or layer).
@@ -119,6 +119,7 @@ def _is_kernel(variable):
     return (
         len(variable.shape) >= 2
         and "bias" not in name
+        and not name.startswith("lora_")
         and name != EMBEDDING_NAME
     )
 
