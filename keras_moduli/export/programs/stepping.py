@@ -24,7 +24,8 @@ def steps_explained(model):
         raise ValueError(
             f"{_suspicion(model)}: on a single step it fails "
             f"({type(error).__name__}). Export without `streaming`, or "
-            "remove what needs more than one step"
+            "remove what needs more than one step. "
+            f"Received: model={model.name!r}"
         ) from error
 
 
@@ -46,7 +47,8 @@ def check_steps(model, found, answers):
         raise ValueError(
             f"{_suspicion(model)}: computed step by step, Keras itself gives "
             f"outputs that differ by {far:.3g} of the largest. Export without "
-            "`streaming`, or remove what looks at several steps"
+            "`streaming`, or remove what looks at several steps. "
+            f"Received: model={model.name!r}"
         )
 
 
@@ -67,7 +69,7 @@ def _suspicion(model):
         or isinstance(layer, keras.layers.Lambda)
     ]
     return (
-        "`streaming` needs a model that can be computed step by step; "
-        f"'{model.name}' cannot, perhaps because of "
+        "`streaming` needs a model that can be computed step by step, and "
+        "this one cannot, perhaps because of "
         f"{', '.join(others) or 'one of its layers'}"
     )

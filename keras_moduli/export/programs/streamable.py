@@ -147,6 +147,15 @@ def _permute(layer, layers):
     return "moves the time axis. Wrap it in `TimeDistributed`"
 
 
+def _axis(layer, layers):
+    del layers
+    rank = len(keras.tree.flatten(layer.input)[0].shape)
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    if all(axis % rank != 1 for axis in axes):
+        return None
+    return "works along the time axis. Give it `axis=-1`"
+
+
 # What a layer does, whatever its input, ...
 _ANYWHERE = [
     ((L.Bidirectional, L.RNN), _recurrent),
@@ -171,6 +180,10 @@ _OVER_TIME = [
         "makes one vector of all steps. Use `TimeDistributed(Flatten())`, or "
         "a layer that ends the sequence, such as `GlobalAveragePooling1D`")),
     (L.Reshape, _reshape),
+    ((L.LayerNormalization, L.BatchNormalization, L.UnitNormalization,
+      L.Softmax, L.Concatenate), _axis),
+    (L.GroupNormalization, _always(
+        "takes its statistics over all steps. Use `LayerNormalization`")),
     (L.Permute, _permute),
     ((L.Cropping1D, L.UpSampling1D, L.Conv1DTranspose, L.Conv2DTranspose),
      _always("changes the number of steps. Do that outside of the model")),

@@ -302,6 +302,16 @@ REFUSED = {
         lambda: sequential(L.Cropping1D((1, 0)), gru()),
         "changes the number of steps",
     ),
+    "normalized over time": (
+        lambda: sequential(
+            L.LayerNormalization(axis=(1, 2)), gru(), shape=(9, 5)
+        ),
+        "a LayerNormalization, works along the time axis",
+    ),
+    "normalized in groups": (
+        lambda: sequential(L.GroupNormalization(5), gru()),
+        "takes its statistics over all steps",
+    ),
     "attention": (attending, "looks at all steps at once"),
     "masks": (
         lambda: sequential(L.Masking(), gru()),
