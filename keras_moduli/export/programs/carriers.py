@@ -70,10 +70,7 @@ class Recurrent:
     def states(self, batch_size):
         """Shape and type of every state."""
         return [
-            (
-                (batch_size, *state.shape[1:]),
-                keras.backend.standardize_dtype(state.dtype),
-            )
+            ((batch_size, *state.shape[1:]), _in_full(state.dtype))
             for state in keras.tree.flatten(
                 self.layer.get_initial_state(batch_size)
             )
@@ -102,6 +99,12 @@ class Recurrent:
 
         # One step needs no loop.
         return {"inner_loop": carrying, "unroll": True}
+
+
+def _in_full(dtype):
+    """What a state of mixed precision is in a file, which runs in float32."""
+    dtype = keras.backend.standardize_dtype(dtype)
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
 class _Calling:

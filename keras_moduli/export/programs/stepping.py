@@ -68,6 +68,11 @@ def _suspicion(model):
         if type(layer).__module__.split(".")[0] != ours
         or isinstance(layer, keras.layers.Lambda)
     ]
+    others += [
+        f"the operation '{one.name}'"
+        for one in getattr(model, "operations", [])
+        if not isinstance(one, keras.Layer)
+    ]
     return (
         "`streaming` needs a model that can be computed step by step, and "
         "this one cannot, perhaps because of "
