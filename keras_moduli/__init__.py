@@ -13,6 +13,7 @@ from keras_moduli.plotting.tensorboard import (
     SparsityTensorBoard as SparsityTensorBoard,
 )
 from keras_moduli.pruning import MagnitudePruning as MagnitudePruning
+from keras_moduli.pruning import OncePruned as OncePruned
 from keras_moduli.pruning import PruningGroup as PruningGroup
 from keras_moduli.pruning import apply_masks as apply_masks
 from keras_moduli.pruning import fixed_masks as fixed_masks

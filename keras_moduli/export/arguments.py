@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_moduli.export.programs.legacy import is_legacy
+from keras_moduli.models.layers import quantized_layers
 
 
 def check_target(path, suffix):
@@ -96,7 +97,10 @@ def check_model(model, legacy=False):
 
 
 def check_precision(model):
-    """Checks that no weight is stored in half precision."""
+    """Checks that all is stored as the converter wants it: no half precision.
+
+    Nor what Keras's own `quantize` makes of layers.
+    """
     for variable in model.weights:
         dtype = keras.backend.standardize_dtype(variable.dtype)
         if dtype in ("float16", "bfloat16"):
@@ -104,6 +108,14 @@ def check_precision(model):
                 "`model` must keep its weights in float32, as mixed precision "
                 f"does. Received: '{_path(variable)}' in {dtype}. Load the "
                 "model with `dtype='float32'` in its layers' config"
+            )
+    for layer, mode in quantized_layers(model):
+        if mode in _NOT_CONVERTED:
+            raise ValueError(
+                "`model` must not be quantized by Keras, whose layers the "
+                "converter has no operators for: export the model as it was "
+                "before `quantize`, and give `quantization='int8'`. "
+                f"Received: '{layer.path}' quantized to {mode}"
             )
 
 
@@ -148,4 +160,6 @@ def _path(variable):
     return getattr(variable, "path", variable.name)
 
 
+# Keras's 4-bit weights are unpacked by operators that can be converted.
+_NOT_CONVERTED = ("int8", "float8")
 _FILE_SUFFIXES = (".h5", ".hdf5", ".keras", ".pb", ".tflite", ".zip")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ def _weights(model):
         _one(model, tensor)
         for graph in model.subgraphs
         for tensor in graph.tensors
-        if np.prod(_list(tensor.shape), initial=1) >= 256
+        if math.prod(_shape(tensor)) >= 256
         and flatbuffer.data_of(model, tensor) is not None
     ]
     return sorted(found, key=lambda weights: -weights.bytes)
@@ -180,7 +181,7 @@ def _weights(model):
 def _one(model, tensor):
     data = flatbuffer.data_of(model, tensor)
     values = flatbuffer.values_of(model, tensor)
-    shape = tuple(int(size) for size in _list(tensor.shape))
+    shape = _shape(tensor)
     return Weights(
         name=(tensor.name or b"").decode(),
         shape=shape,
@@ -188,9 +189,14 @@ def _one(model, tensor):
         bytes=len(data),
         sparsity=None
         if values is None
-        else 1 - int(np.count_nonzero(values)) / int(np.prod(shape)),
+        else 1 - int(np.count_nonzero(values)) / math.prod(shape),
         stored=_stored(tensor),
     )
+
+
+def _shape(tensor):
+    # In Python's integers: a damaged file's product need not fit NumPy's.
+    return tuple(int(size) for size in _list(tensor.shape))
 
 
 def _stored(tensor):

@@ -8,9 +8,9 @@ import keras
 def kernels(model):
     """The trainable weight matrices of a model, by path.
 
-    Biases (also GRU's, which have two axes), normalisation scales and a
-    regularizer's embedding are not kernels. A weight shared by several layers
-    appears once.
+    Biases (also GRU's, which have two axes), normalisation scales, LoRA's
+    factors and a regularizer's embedding are not kernels. A weight shared by
+    several layers appears once.
 
     Args:
         model: A built `keras.Model` (or layer).
@@ -30,7 +30,7 @@ def kernels(model):
             "`model` must be a built `keras.Model`. Received: "
             f"model={model!r} (of type {type(model).__name__})"
         )
-    if not model.built or not model.weights:
+    if not has_weights(model):
         raise ValueError(
             "`model` must be built, so that its weights exist. Call it on a "
             "batch, or give it an `Input`. "
@@ -49,6 +49,11 @@ def kernels(model):
             path = f"{name}#{count}"
         found[path] = variable
     return found
+
+
+def has_weights(model):
+    """Whether a model has been built, and not in name only."""
+    return bool(model.built and model.weights)
 
 
 def select(model, weights="recurrent"):
@@ -118,6 +123,7 @@ def _is_kernel(variable):
     return (
         len(variable.shape) >= 2
         and "bias" not in name
+        and not name.startswith("lora_")
         and name != EMBEDDING_NAME
     )
 

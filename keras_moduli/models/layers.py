@@ -35,6 +35,22 @@ def state_variables(model):
     ]
 
 
+def quantized_layers(model):
+    """The layers that `model.quantize` has changed, with their modes.
+
+    Returns:
+        A list of pairs: a layer, and `"int8"`, `"int4"` or the like.
+    """
+    return [
+        (layer, layer.dtype_policy.quantization_mode)
+        for layer in all_layers(model)
+        if isinstance(
+            getattr(layer, "dtype_policy", None),
+            keras.dtype_policies.QuantizedDTypePolicy,
+        )
+    ]
+
+
 @contextlib.contextmanager
 def replaced(instance, name, value):
     """An attribute of one object is another one for a while."""

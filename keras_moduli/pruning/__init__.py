@@ -14,3 +14,4 @@ from keras_moduli.pruning.masks import load_masks as load_masks
 from keras_moduli.pruning.masks import masks_of as masks_of
 from keras_moduli.pruning.masks import remove_masks as remove_masks
 from keras_moduli.pruning.masks import save_masks as save_masks
+from keras_moduli.pruning.once_pruned import OncePruned as OncePruned

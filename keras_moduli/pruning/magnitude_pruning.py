@@ -1,6 +1,5 @@
 """`MagnitudePruning`: the callback that prunes while a model trains."""
 
-import warnings
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_moduli.models.kernels import has_weights
 from keras_moduli.models.optimizers import inner_optimizer
 from keras_moduli.patterns import Pattern
 from keras_moduli.pruning import resuming
@@ -29,13 +29,14 @@ class MagnitudePruning(keras.callbacks.Callback):
 
     The schedule's step is `optimizer.iterations`. A training that is taken up
     again goes on at the right sparsity, with the masks found in the weights;
-    a model that has been trained dense starts the schedule at 0.
+    a model that has been trained dense starts the schedule at 0. A model
+    without an `Input` is built by its first batch, and pruned from its end on.
 
     On the JAX backend masks are applied at the end of each batch, after the
-    compiled step: put this callback before those that save the model. With
-    `EarlyStopping` or `ModelCheckpoint(save_best_only=True)`, see that epochs
-    before the end of the schedule do not count as best
-    (`start_from_epoch=...`): they are not sparse yet.
+    compiled step: put this callback before those that save the model.
+    `EarlyStopping` and `ModelCheckpoint(save_best_only=True)` belong inside
+    `keras_moduli.OncePruned`: epochs before the end of the schedule are not
+    sparse yet.
 
     Args:
         schedule: A TF-MOT pruning schedule, such as
@@ -133,7 +134,7 @@ class MagnitudePruning(keras.callbacks.Callback):
                 f"final_sparsity={final_sparsity!r}, groups={groups!r}"
             )
         self.groups = check_groups(groups)
-        self.initial_step = _check_step(initial_step)
+        self.initial_step = resuming.check_step(initial_step)
         self.allow_partial = allow_partial
         self._pruner: Any = None
         self._wait = 0
@@ -143,6 +144,11 @@ class MagnitudePruning(keras.callbacks.Callback):
     def sparsity(self) -> float:
         """The fraction of the chosen weights that is pruned now."""
         return self._pruner.sparsity if self._pruner else 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether all schedules have reached their final sparsity."""
+        return self._pruner is not None and self._pruner.finished
 
     def set_model(self, model: keras.Model) -> None:
         if not isinstance(model, keras.Model):
@@ -166,9 +172,10 @@ class MagnitudePruning(keras.callbacks.Callback):
                 f"Model '{self.model.name}' is compiled without an optimizer. "
                 "Pass one to `model.compile(optimizer=...)`."
             )
-        self._bind()
-        self._training = True
         self._begun = False
+        if self._pruner is not None or has_weights(self.model):
+            self._bind()
+        self._training = True
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -176,12 +183,18 @@ class MagnitudePruning(keras.callbacks.Callback):
         # Not in on_train_begin: callbacks that restore a backup do so there,
         # and may stand after this one.
         if not self._begun:
-            self._begin_fit(epoch)
-            self._begun = True
+            self._epoch, self._before = epoch, self._iterations()
+            if self._pruner is not None:
+                self._begin_fit()
+                self._wait = self._pruner.advance(self._before + self._offset)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        if not self._begun:  # the model was built by this batch
+            self._bind()
+            self._begin_fit()
+            self._wait = 0
         if BAKES_MASKS and self.sparsity:
             self._sync().enforce()
         self._wait -= max(1, self._pruner.model.steps_per_execution)
@@ -195,22 +208,15 @@ class MagnitudePruning(keras.callbacks.Callback):
         self._log(logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._training = False
+        if not self._begun:
+            return  # not one batch
         self._pruner.advance(self._iterations() + self._offset)
         # An optimizer with moving averages has just written them over the
         # weights.
         self._sync().enforce()
-        self._training = False
-        for plan in self._pruner.plans:
-            late = plan.final_step is not None and (
-                self._pruner.step < plan.final_step
-            )
-            if late and not self.allow_partial:
-                warnings.warn(
-                    f"Training ended at step {self._pruner.step}, before the "
-                    f"schedule did at step {plan.final_step}: the sparsity is "
-                    f"{self.sparsity:.1%}, not {plan.final_sparsity:.1%}.",
-                    stacklevel=2,
-                )
+        if not self.allow_partial:
+            resuming.warn_if_early(self._pruner)
 
     def step(self) -> None:
         """Prunes if it is time to, in a loop without `fit`.
@@ -246,25 +252,24 @@ class MagnitudePruning(keras.callbacks.Callback):
                 f"model '{model.name}'."
             )
 
-    def _begin_fit(self, epoch):
+    def _begin_fit(self):
         # A `CallbackList` of the user's own may know nothing of this.
         params = self.params or {}
         batches, epochs = params.get("steps"), params.get("epochs")
         each = inner_optimizer(self.model).gradient_accumulation_steps or 1
         known = bool(batches and epochs)
-        iterations = self._iterations()
         first = self._pruner.begin(
-            iterations,
-            epoch=epoch,
+            self._before,
+            epoch=self._epoch,
             steps_per_epoch=batches // each if known else None,
             steps=batches * epochs // each if known else None,
             given=self.initial_step,
         )
         if known and not self.allow_partial:
-            left = batches * (epochs - epoch) // each
+            left = batches * (epochs - self._epoch) // each
             resuming.check_reach(self._pruner.plans, first, left)
-        self._offset = first - iterations
-        self._wait = self._pruner.advance(first)
+        self._offset = first - self._before
+        self._begun = True
 
     def _begin_loop(self):
         taken = 0
@@ -288,12 +293,3 @@ class MagnitudePruning(keras.callbacks.Callback):
         # A loss-scaling optimizer also counts the steps that it skips.
         optimizer = inner_optimizer(self.model)
         return int(ops.convert_to_numpy(optimizer.iterations))
-
-
-def _check_step(step):
-    if step is not None and not (isinstance(step, int) and step >= 0):
-        raise ValueError(
-            "`initial_step` must be an integer, 0 or more, or None. "
-            f"Received: initial_step={step!r}"
-        )
-    return step

@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 
+from keras_moduli.models.layers import quantized_layers
 from keras_moduli.models.optimizers import averages_of
 from keras_moduli.pruning import mask_constraint
 from keras_moduli.pruning import resuming
@@ -30,6 +31,7 @@ class Pruner:
     """
 
     def __init__(self, groups, model):
+        _check_not_quantized(model)
         self._model = weakref.ref(model)
         self._members = [BoundGroup(group, model) for group in groups]
         _check_overlap(self._members)
@@ -46,6 +48,14 @@ class Pruner:
     @property
     def plans(self):
         return [member.plan for member in self._members]
+
+    @property
+    def finished(self):
+        """Whether all schedules that tell their end have come to it."""
+        return self.step is not None and all(
+            plan.final_step is None or self.step >= plan.final_step
+            for plan in self.plans
+        )
 
     def attach(self, owner):
         """Gives the weights masks, which `owner`, a callback, may change."""
@@ -128,6 +138,16 @@ class Pruner:
 
 def _unique(variables):
     return list({id(variable): variable for variable in variables}.values())
+
+
+def _check_not_quantized(model):
+    for layer, mode in quantized_layers(model):
+        if mode != "float8":  # its kernels stay floats, and are trained
+            raise ValueError(
+                "`model` must be pruned before it is quantized: what "
+                "`quantize` makes of kernels is not trained. "
+                f"Received: '{layer.path}' quantized to {mode}"
+            )
 
 
 def _check_overlap(members):

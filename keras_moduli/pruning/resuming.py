@@ -1,7 +1,19 @@
 """Where a pruning schedule stands when a training begins, and where it ends."""
 
+import warnings
+
 # Weights can be zero without being pruned; this share of them is no sign.
 _SLACK = 0.005
+
+
+def check_step(step):
+    """Checks an `initial_step`, `None` if it is to be found."""
+    if step is not None and not (isinstance(step, int) and step >= 0):
+        raise ValueError(
+            "`initial_step` must be an integer, 0 or more, or None. "
+            f"Received: initial_step={step!r}"
+        )
+    return step
 
 
 def first_step(members, iterations, epoch, steps_per_epoch):
@@ -63,6 +75,24 @@ def check_reach(plans, step, steps_left):
                 f"{plan.target(last) or 0.0:.1%}. Train longer, end the "
                 "schedule earlier, or pass `allow_partial=True` if another "
                 "`fit` follows."
+            )
+
+
+def warn_if_early(pruner):
+    """Warns if a training has ended before its schedules did.
+
+    Args:
+        pruner: The `Pruner`, at the step that the training ended with.
+    """
+    for plan in pruner.plans:
+        if plan.final_step is not None and pruner.step < plan.final_step:
+            warnings.warn(
+                f"Training ended at step {pruner.step}, before the "
+                f"schedule did at step {plan.final_step}: the sparsity is "
+                f"{pruner.sparsity:.1%}, not {plan.final_sparsity:.1%}. A "
+                "callback that stops training belongs inside "
+                "keras_moduli.OncePruned, so that it waits for the schedule.",
+                stacklevel=3,
             )
 
 

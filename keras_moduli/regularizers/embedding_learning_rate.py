@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_moduli.models.kernels import EMBEDDING_NAME
+from keras_moduli.models.kernels import has_weights
 from keras_moduli.utils.argument_validation import not_negative
 
 
@@ -47,25 +48,24 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
                 f"`decay` must be at most 1. Received: decay={decay!r}"
             )
         self.frozen_epochs = int(not_negative("frozen_epochs", frozen_epochs))
+        self._checked = False
         self._rate = 1.0
         self._before: list[np.ndarray] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if self.model.built:
+        self._checked = False
+        if has_weights(self.model):
             # The points are made with the first loss.
             _ = self.model.losses
-        if not trained_points(self.model):
-            raise ValueError(
-                "EmbeddingLearningRate needs a built model with a trainable "
-                "ModuliRegularizer. Received: model "
-                f"'{self.model.name}', which has none"
-            )
+            self._check()
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         resting = epoch >= self.params["epochs"] - self.frozen_epochs
         self._rate = 0.0 if resting else self.decay**epoch
+        if self._rate != 1.0:
+            self._check()
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -81,6 +81,8 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        if not self._checked:  # the model was built by this batch
+            self._check()
         if self._rate == 1.0:
             return
         for variable, before in zip(
@@ -90,6 +92,16 @@ class EmbeddingLearningRate(keras.callbacks.Callback):
             after = space.nearest(before, ops.convert_to_numpy(variable))
             moved = before + self._rate * (ops.convert_to_numpy(after) - before)
             variable.assign(space.project(moved) if self._rate else before)
+
+    def _check(self):
+        if not trained_points(self.model):
+            raise ValueError(
+                "EmbeddingLearningRate needs a model with a trainable "
+                "ModuliRegularizer, built if the points are to be slowed down "
+                f"in its first epoch. Received: model '{self.model.name}', "
+                "which has none"
+            )
+        self._checked = True
 
 
 def trained_points(model):

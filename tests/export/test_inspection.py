@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_moduli import ModuliRegularizer
 from keras_moduli.export import export_tflite
 from keras_moduli.export import inspect
+from keras_moduli.export.flatbuffers import flatbuffer
 
 L = keras.layers
 
@@ -126,6 +127,19 @@ def test_a_file_of_ours(tmp_path):
     assert "KleinBottle" in str(found.metadata["spaces"])
     assert json.loads(json.dumps(found.to_dict()))["path"] == str(path)
     assert "no warnings" in str(found)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_as_large_as_their_type(tmp_path):
+    path = tmp_path / "m.tflite"
+    export_tflite(model_of(L.Dense(64), 0.98, 4, (64,)), path, layout="sparse")
+    file = flatbuffer.read(path.read_bytes())
+    (tensor,) = [t for t in file.subgraphs[0].tensors if t.sparsity]
+    indices = tensor.sparsity.dimMetadata[1].arrayIndices
+    indices.values = np.array(indices.values)
+    indices.values[0] = np.iinfo(indices.values.dtype).max
+    path.write_bytes(flatbuffer.write(file))
+    assert any("are ignored" in warning for warning in inspect(path).warnings)
 
 
 @pytest.mark.parametrize(

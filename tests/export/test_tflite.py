@@ -182,6 +182,12 @@ def model_with(value):
     return model
 
 
+def quantized(mode):
+    model = sequential(L.LSTM(4), L.Dense(3))
+    model.quantize(mode)
+    return model
+
+
 @pytest.mark.parametrize(
     "model, arguments, message",
     [
@@ -193,6 +199,8 @@ def model_with(value):
         (lambda: keras.Sequential([L.LSTM(3)]), {}, "not built"),
         (lambda: model_with(np.nan), {}, "finite"),
         (lambda: model_with(-np.inf), {}, "finite"),
+        (lambda: quantized("int8"), {}, "before `quantize`"),
+        (lambda: quantized("float8"), {}, "before `quantize`"),
         (MODELS["lstm"], {"layout": "packed"}, "one of"),
         (MODELS["lstm"], {"optimize_for": "beauty"}, "one of"),
     ],

@@ -110,6 +110,15 @@ def test_exactly_sparse_after_every_step(setting):
     assert pruning.sparsity == expected[-1] / 256
 
 
+def test_factors_of_lora_are_no_kernels():
+    model = lstm()
+    model.get_layer("dense").enable_lora(2)
+    assert list(kernels(model)) == [
+        "lstm/lstm_cell/kernel",
+        "lstm/lstm_cell/recurrent_kernel",
+    ]
+
+
 def test_averaged_weights_are_sparse_too():
     model = lstm()
     model.compile(

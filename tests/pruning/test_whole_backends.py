@@ -85,6 +85,16 @@ for name, compile in SETTINGS.items():
         continue  # one needs a C++ compiler, the other Keras does not offer
     weights, counts = train(compile)
     results[f"counts/{name}"] = np.array(counts)
+
+# Built by its first batch.
+model = keras.Sequential([keras.layers.GRU(8), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+model.fit(
+    x, y, batch_size=4, verbose=0,
+    callbacks=[keras_moduli.MagnitudePruning(SCHEDULE)],
+)
+recurrent = keras.ops.convert_to_numpy(model.layers[0].cell.recurrent_kernel)
+results["counts/built by fit"] = np.array([(recurrent == 0).sum()])
 np.savez(sys.argv[1], **results)
 """
 
@@ -116,6 +126,7 @@ def test_same_masks(backend, tensorflow, tmp_path):
     # 192 weights; the schedule acts after steps 2, 5 and 8.
     assert found["counts/adam"][-1] == 144
     assert found["counts/averaging"][-1] == 144
+    assert found["counts/built by fit"] == [144]
     if "counts/several" in found:
         assert list(found["counts/several"]) == [
             found["counts/adam"][4],

@@ -197,6 +197,14 @@ def test_a_tf_keras_model():
         )  # fmt: skip
 
 
+def test_a_model_that_keras_has_quantized():
+    model = lstm()
+    model.quantize("int8")
+    model.compile("adam", "mse")
+    with pytest.raises(ValueError, match="pruned before it is quantized"):
+        fit(model, keras_moduli.MagnitudePruning(final_sparsity=0.5))
+
+
 def test_a_model_that_diverged():
     model = lstm()
     pruning = keras_moduli.MagnitudePruning(schedule())

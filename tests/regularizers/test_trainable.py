@@ -11,6 +11,7 @@ from keras_moduli.models.kernels import kernels
 from keras_moduli.regularizers.embedding_learning_rate import (
     EmbeddingLearningRate,
 )
+from keras_moduli.regularizers.embedding_learning_rate import trained_points
 from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
 
 UNITS = 8
@@ -217,6 +218,24 @@ def test_learning_rate_needs_an_embedding():
     model = model_of(keras.layers.LSTM(UNITS))
     with pytest.raises(ValueError, match="trainable ModuliRegularizer"):
         model.fit(*data(), callbacks=[EmbeddingLearningRate()], verbose=0)
+
+
+def test_learning_rate_of_a_model_built_by_its_first_batch():
+    points = []
+    for build in (False, True):
+        keras.utils.set_random_seed(3)
+        layer = keras.layers.LSTM(
+            UNITS, recurrent_regularizer=regularizer("torus")
+        )
+        model = keras.Sequential([layer, keras.layers.Dense(1)])
+        x, y = data()
+        if build:
+            model(x)
+        model.compile("adam", "mse")
+        rate = EmbeddingLearningRate(0.1, frozen_epochs=1)
+        model.fit(x, y, epochs=3, callbacks=[rate], shuffle=False, verbose=0)
+        points.append(keras.ops.convert_to_numpy(trained_points(model)[0]))
+    np.testing.assert_array_equal(*points)
 
 
 def test_points_stay_out_of_exports(tmp_path):

@@ -13,7 +13,7 @@ import keras_moduli
 ROOT = Path(__file__).parents[2]
 
 PUBLIC = """
-    ModuliRegularizer MagnitudePruning PruningGroup sparsity
+    ModuliRegularizer MagnitudePruning OncePruned PruningGroup sparsity
     export_saved_model export_tflite masks_of apply_masks remove_masks
     save_masks load_masks dead_units shrink spaces inhibitors patterns keras2
     layers

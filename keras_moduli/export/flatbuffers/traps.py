@@ -113,7 +113,10 @@ def _lost_rows(tensor, block):
     """Whether the compressed axis is shorter than the tensor's last one."""
     axis = tensor.sparsity.dimMetadata[len(tensor.shape) - 1]
     indices = np.asarray(axis.arrayIndices.values)
-    return indices.size and (indices.max() + 1) * block > tensor.shape[-1]
+    # In Python's integers: the largest of the file's own type has no next.
+    return indices.size and (int(indices.max()) + 1) * block > int(
+        tensor.shape[-1]
+    )
 
 
 def _name(tensor):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_moduli.export.conversion.converter import convert
 from keras_moduli.export.programs.lowering import lowered
+from keras_moduli.export.programs.per_step import any_length
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.programs.tracing import constant_module
 from keras_moduli.export.programs.tracing import without_cudnn
@@ -138,7 +139,8 @@ class Program:
 
     def call(self, tensors):
         """Calls the model as it is now on named tensors."""
-        return named(self.model(self.pack(tensors), training=False))
+        with any_length(self.model):
+            return named(self.model(self.pack(tensors), training=False))
 
     def sparsity(self):
         """The fraction of zeros in every kernel, by path."""

@@ -5,9 +5,14 @@ import contextlib
 import keras
 import numpy as np
 
+from keras_moduli.export.programs.carriers import CannotStream
+from keras_moduli.export.programs.carriers import carriers
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.program import Spec
 from keras_moduli.export.programs.program import named
+from keras_moduli.export.programs.stepping import check_steps
+from keras_moduli.export.programs.stepping import steps_explained
+from keras_moduli.export.programs.streamable import check_streamable
 from keras_moduli.models.layers import all_layers
 from keras_moduli.models.layers import replaced
 
@@ -36,24 +41,20 @@ class StreamingProgram(Program):
     """
 
     def __init__(self, model, batch_size):
-        self.layers = _recurrent_layers(model)
+        _check_input(model)
+        check_streamable(model)
         super().__init__(_with_open_time(model))
-        self.layers = _recurrent_layers(self.model)
+        self.carriers = _carriers(self.model)
         self._whole = self.specs
         ((self.input_name, whole),) = self.specs.items()
-        self._counts = [
-            len(keras.tree.flatten(layer.get_initial_state(batch_size)))
-            for layer in self.layers
+        specs = [
+            [Spec(*state) for state in carrier.states(batch_size)]
+            for carrier in self.carriers
         ]
-        states = [
-            Spec(
-                (batch_size, *state.shape[1:]),
-                keras.backend.standardize_dtype(state.dtype),
-            )
-            for layer in self.layers
-            for state in keras.tree.flatten(layer.get_initial_state(batch_size))
-        ]
-        self.states = {f"state_{i}": spec for i, spec in enumerate(states)}
+        self._counts = [len(states) for states in specs]
+        self.states = {
+            f"state_{i}": spec for i, spec in enumerate(sum(specs, []))
+        }
         step = Spec((whole.shape[0], 1, *whole.shape[2:]), whole.dtype)
         self.specs = {self.input_name: step, **self.states}
 
@@ -67,27 +68,45 @@ class StreamingProgram(Program):
     def call(self, tensors):
         """Calls the model on one step; its outputs, and the new states."""
         names = iter(self.states)
-        new = {}
+        kept = [[] for _ in self.carriers]
         with contextlib.ExitStack() as stack:
-            for layer, count in zip(self.layers, self._counts, strict=True):
+            for carrier, count, new in zip(
+                self.carriers, self._counts, kept, strict=True
+            ):
                 given = [tensors[next(names)] for _ in range(count)]
-                loop = _carrying(layer, given, new)
-                stack.enter_context(replaced(layer, "inner_loop", loop))
-                # One step needs no loop.
-                stack.enter_context(replaced(layer, "unroll", True))
+                changes = carrier.replacements(given, new.append)
+                for name, value in changes.items():
+                    stack.enter_context(replaced(carrier.layer, name, value))
             outputs = super().call(tensors)
-        states = [state for layer in self.layers for state in new[id(layer)]]
+        self._check_used_once(kept)
+        states = [state for (new,) in kept for state in new]
         return {**outputs, **dict(zip(self.states, states, strict=True))}
+
+    def _check_used_once(self, kept):
+        for carrier, new in zip(self.carriers, kept, strict=True):
+            if len(new) != 1:
+                raise CannotStream(
+                    "`streaming` needs layers with states that are used once; "
+                    f"'{carrier.layer.path}' is used {len(new)} times"
+                )
 
     def calibration(self, batches):
         """Every step of the batches, with the states that precede it."""
+        for carrier in self.carriers:
+            if not carrier.holds_in_8_bits:
+                raise ValueError(
+                    "`quantization` 'full_int8' cannot stream a running mean: "
+                    "8 bits do not hold it. 'int8' can, with float "
+                    f"activations. Received: '{carrier.layer.path}'"
+                )
         fed = []
-        step = self._one_step()
+        step = self.one_step()
         for batch in batches:
             self._walk(step, batch, fed.append)
         return fed[:: -(-len(fed) // _CALIBRATION_STEPS)]
 
-    def _one_step(self):
+    def one_step(self):
+        """Keras's own step, as a runner of an exported file."""
         import tensorflow as tf
 
         function = tf.function(lambda **feed: self.call(feed), autograph=False)
@@ -108,8 +127,12 @@ class StreamingProgram(Program):
 
     def reference(self, batches):
         """Keras's own answers to whole sequences, as `run` gives them."""
-        whole = self.whole()
-        return [self._reference(whole, batch) for batch in batches]
+        with steps_explained(self.model):
+            whole, step = self.whole(), self.one_step()
+            answers = [self._reference(whole, batch) for batch in batches]
+            found = [self.run(step, batch) for batch in batches]
+        check_steps(self.model, found, answers)
+        return answers
 
     def _reference(self, whole, batch):
         sequences = batch[self.input_name]
@@ -203,81 +226,53 @@ def _checked(steps):
     return sorted({length for length in _CHECKED if length <= steps} | {steps})
 
 
-def _recurrent_layers(model):
-    """The model's RNN layers, if it can be computed step by step."""
-    layers = all_layers(model)
-    for layer in layers:
-        if (
-            isinstance(layer, keras.layers.Bidirectional)
-            or getattr(layer, "go_backwards", False)
-            or getattr(layer, "stateful", False)
-        ):
-            raise ValueError(
-                "`streaming` needs layers that read forwards and are not "
-                f"stateful. Received: model={model.name!r} with "
-                f"'{layer.path}', a {type(layer).__name__} that is "
-                "bidirectional, backwards or stateful"
-            )
-    found = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
-    if not found:
-        raise ValueError(
-            "`streaming` needs a model with recurrent layers. "
-            f"Received: model={model.name!r} without any"
-        )
-    return found
-
-
-def _with_open_time(model):
-    """The model for sequences of any length, sharing nothing if rebuilt."""
+def _check_input(model):
     inputs = getattr(model, "inputs", None)
     if not inputs or len(inputs) != 1 or len(inputs[0].shape) < 2:
         raise ValueError(
             "`streaming` needs a Sequential or functional model of one input "
             f"(batch, time, ...). Received: model={model.name!r}"
         )
-    (known,) = inputs
-    if known.shape[1] is None:
+
+
+def _carriers(model):
+    found = carriers(model)
+    if not found:
+        raise ValueError(
+            "`streaming` needs a model with recurrent layers, or others that "
+            f"remember steps. Received: model={model.name!r} without any"
+        )
+    return found
+
+
+def _with_open_time(model):
+    """The model for sequences of any length, sharing nothing if rebuilt.
+
+    How a layer loops and where its states begin is the stream's affair, so
+    that a rebuilt model is neither unrolled nor stateful.
+    """
+    (known,) = model.inputs
+    recurrent = [
+        layer
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.RNN)
+    ]
+    if known.shape[1] is None and not any(one.stateful for one in recurrent):
         return model
     opened = keras.Input(
         (None, *known.shape[2:]), dtype=known.dtype, name=known.name
     )
-    try:
-        clone = keras.models.clone_model(model, input_tensors=opened)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "`streaming` needs a model that takes sequences of any length; "
-            f"with an open time axis this one fails: {error}. "
-            f"Received: model={model.name!r}"
-        ) from error
+    with contextlib.ExitStack() as stack:
+        for layer in recurrent:
+            stack.enter_context(replaced(layer, "unroll", False))
+            stack.enter_context(replaced(layer, "stateful", False))
+        try:
+            clone = keras.models.clone_model(model, input_tensors=opened)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`streaming` needs a model that takes sequences of any "
+                f"length; with an open time axis this one fails: {error}. "
+                f"Received: model={model.name!r}"
+            ) from error
     clone.set_weights(model.get_weights())
     return clone
-
-
-def _carrying(layer, given, new):
-    """The `inner_loop` of a layer that begins with given states.
-
-    Args:
-        layer: The RNN layer, perhaps with a loop that a layout put there.
-        given: A list of tensors: its states before the step.
-        new: A dict that gets the list of its states afterwards.
-    """
-    loop = layer.inner_loop
-
-    def carrying(sequences, initial_state, mask, training=False):
-        if mask is not None:
-            raise ValueError(
-                "`streaming` takes every step for a real one, but "
-                f"'{layer.path}' gets a mask. Build the model without "
-                "`Masking` and `mask_zero`"
-            )
-        if id(layer) in new:
-            raise ValueError(
-                "`streaming` needs recurrent layers that are used once; "
-                f"'{layer.path}' is used several times"
-            )
-        state = keras.tree.pack_sequence_as(initial_state, given)
-        results = loop(sequences, state, None, training=training)
-        new[id(layer)] = keras.tree.flatten(results[-1])
-        return results
-
-    return carrying

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from running import runner_of
 
-from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
 
 L = keras.layers
@@ -108,20 +107,6 @@ def test_a_tiled_character_model_in_int8(tmp_path):
     )
 
 
-class Attention(L.Layer):
-    """Looks at all steps at once."""
-
-    def call(self, x):
-        return x - keras.ops.mean(x, axis=1, keepdims=True)
-
-
-def test_what_mixes_steps_is_found_out(tmp_path):
-    model = sequential(Attention(), L.GRU(4, return_sequences=True))
-    with pytest.raises(ExportError, match="does not give what"):
-        export_tflite(model, tmp_path / "m.tflite", streaming=True)
-    assert not any(tmp_path.iterdir())
-
-
 def shared():
     x = keras.Input((None, 4))
     layer = L.SimpleRNN(4, return_sequences=True)
@@ -139,7 +124,6 @@ def two_inputs():
         (lambda: sequential(L.Bidirectional(L.GRU(3))), "read forwards"),
         (lambda: sequential(L.LSTM(3, go_backwards=True)), "read forwards"),
         (lambda: sequential(L.Dense(3)), "recurrent layers"),
-        (lambda: sequential(L.Masking(), L.GRU(3)), "gets a mask"),
         (shared, "used once"),
         (two_inputs, "one input"),
     ],
