@@ -1,4 +1,4 @@
-"""The main job: dense and sparse training, exports, comparison, report."""
+"""The main job: dense and sparse trainings, exports, comparison, report."""
 
 import dataclasses
 import shutil
@@ -9,10 +9,16 @@ import keras
 from keras_moduli.experiments.reports import report
 from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.reports.pictures import draw
+from keras_moduli.experiments.reports.tradeoff import QUANTIZATION
+from keras_moduli.experiments.reports.tradeoff import compile_as_task
+from keras_moduli.experiments.reports.tradeoff import recurrent_units
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.models import check
+from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
+from keras_moduli.experiments.runs.twin import twin_units
+from keras_moduli.export import evaluate_tflite
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
 from keras_moduli.tasks.streams import first
@@ -20,11 +26,16 @@ from keras_moduli.utils.files import atomic_path
 from keras_moduli.utils.files import write_text
 
 # The dense file is what everybody has, also where `auto` found a better one.
-_LAYOUTS = {"dense": "dense", "sparse": "auto"}
+_LAYOUTS = {"dense": "dense", "twin": "dense", "sparse": "auto"}
+# Small nets like larger steps: the twin is the better one of two trainings, at
+# the learning rate of the others and at so many times as much.
+_TWIN_RATES = {"twin": 1, "twin_fast": 3}
 
 
 class Job:
-    """Trains a model dense and sparse, exports both, and compares them.
+    """Trains a model dense and sparse, and the dense twin of the sparse one.
+
+    All are exported and compared.
 
     Made by `start` or `resume`, which raise on bad input before anything is
     written.
@@ -123,12 +134,43 @@ class Job:
             write_text(self.folder / name, text)
         for name, run in self.runs.items():
             run.train(console, name, deadline)
+        self._add_twin(console, deadline)
         with console.status("Exporting and comparing"):
             result = self._compare(console)
         with console.status("Drawing"):
             result["pictures"] = self._draw(console)
         write_text(self.folder / "report.md", report.markdown(result))
         folders.write_json(done, result)
+
+    def _add_twin(self, console, deadline):
+        """Trains the dense model of as many weights, if there is one."""
+        settings = self.settings
+        if not settings.sparsity or settings.control == DENSE_TWIN:
+            return
+        try:
+            twin_units(self.task, settings.weights, settings.sparsity)
+        except ValueError as error:
+            console.print(f"No dense twin: {error}")
+            return
+        rate = self.task.first_learning_rate
+        twins = []
+        for name, times in _TWIN_RATES.items():
+            twin = settings.twin(times * rate)
+            run = Run(self.folder / name, twin, twin.make_task())
+            try:
+                run.train(console, name, deadline)
+            except FloatingPointError:
+                console.print(f"{name}: its learning rate is too large")
+                continue
+            twins.append(run)
+        if twins:
+            metric = self.task.metric
+            best = min(twins, key=lambda run: run.metrics()[metric])
+            self.runs = {
+                "dense": self.runs["dense"],
+                "twin": best,
+                "sparse": self.runs["sparse"],
+            }
 
     def _draw(self, console):
         """The names of the pictures; machines that only train need none."""
@@ -140,7 +182,8 @@ class Job:
 
     def _compare(self, console):
         models = {name: run.model() for name, run in self.runs.items()}
-        places = {"dense": self.folder / "dense", "sparse": self.folder}
+        places = {name: run.folder for name, run in self.runs.items()}
+        places["sparse"] = self.folder
         _copy(
             self.folder / "sparse" / "model.keras", self.folder / "model.keras"
         )
@@ -164,24 +207,31 @@ class Job:
                 f"{keras.backend.backend()}. The trained models can be "
                 "exported later, where KERAS_BACKEND=tensorflow."
             )
-        return report.build(self, files, latency)
+        units = {name: recurrent_units(m) for name, m in models.items()}
+        return report.build(self, units, files, latency)
 
     def _export(self, model, folder, layout):
         """Writes the SavedModel and the .tflite file of one model."""
         inputs = first(8, self.task.validation[0])
-        reports = {
-            "saved_model": export_saved_model(
-                model, folder / "saved_model", inputs=inputs
-            ),
-            "tflite": export_tflite(
-                model,
-                folder / "model.tflite",
-                layout=layout,
-                sequence_length=self.task.sequence_length,
-                inputs=inputs,
-            ),
+        path = folder / "model.tflite"
+        saved = export_saved_model(model, folder / "saved_model", inputs=inputs)
+        tflite = export_tflite(
+            model,
+            path,
+            QUANTIZATION,
+            layout=layout,
+            sequence_length=self.task.sequence_length,
+            inputs=inputs,
+        )
+        compile_as_task(model, self.task)
+        found = evaluate_tflite(path, *self.task.test, model)
+        return {
+            "saved_model": saved.to_dict(),
+            "tflite": {
+                **tflite.to_dict(),
+                self.task.metric: found[self.task.metric],
+            },
         }
-        return {name: value.to_dict() for name, value in reports.items()}
 
 
 def _copy(source, target):

@@ -24,6 +24,12 @@ class Task:
     """Members that most tasks share; `keras_moduli.tasks` lists them all."""
 
     pass_steps = None
+
+    @property
+    def first_learning_rate(self):
+        """The learning rate at the first step."""
+        return self.learning_rate
+
     evaluation_batch = 128  # larger batches are faster and change nothing
 
     def callbacks(self, curves=()):

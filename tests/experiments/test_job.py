@@ -66,6 +66,8 @@ def test_everything_promised_is_there(job):
         "settings.json",
         "sparse",
         "training.png",
+        "twin",
+        "twin_fast",
         "vocabulary.json",
     ]
     assert json.loads((job.folder / "report.json").read_text()) == job.result
@@ -105,7 +107,33 @@ def test_the_exports_hold_the_sparse_model(job, model):
         str(job.folder / "model.tflite")
     ).get_signature_runner()
     (answer,) = runner(codes=x).values()
-    np.testing.assert_allclose(answer, expected, atol=1e-4)
+    # In int8: as coarse as its weights.
+    np.testing.assert_allclose(answer, expected, atol=0.1)
+
+
+def test_the_twin_is_the_better_one_and_has_as_many_weights(job):
+    twins = {
+        name: json.loads((job.folder / name / "metrics.json").read_text())
+        for name in ("twin", "twin_fast")
+    }
+    best = min(twins.values(), key=lambda found: found["bits_per_character"])
+    twin, sparse = (job.result["models"][n] for n in ("twin", "sparse"))
+    assert twin["test"] == best["test"]
+    dense, sparse = (
+        keras.saving.load_model(job.folder / folder / "model.keras")
+        for folder in ("twin", "sparse")
+    )
+    left = sum(np.count_nonzero(w.numpy()) for w in sparse.trainable_variables)
+    # A unit more or less has some ten weights of each other unit's.
+    assert dense.count_params() == pytest.approx(left, rel=0.1)
+    assert dense.layers[2].units == twin["units"]
+
+
+def test_the_files_metric_is_reported(job, model):
+    file = job.result["models"]["sparse"]["files"]["tflite"]
+    of_model = job.result["models"]["sparse"]["test"]["bits_per_character"]
+    assert file["bits_per_character"] == pytest.approx(of_model, abs=0.02)
+    assert file["bits_per_character"] != of_model
 
 
 def test_bytes_are_those_of_the_files(job):

@@ -139,7 +139,7 @@ def _file(run):
         return folders.read_json(record)
     task = run.settings.make_task()
     model = run.model()
-    model.compile_from_config(task.model(1, None).get_compile_config())
+    compile_as_task(model, task)
     x, y = first(_EXAMPLES, task.test[0]), first(_EXAMPLES, task.test[1])
     report = export_tflite(
         model,
@@ -150,7 +150,7 @@ def _file(run):
         inputs=first(_CALIBRATION, task.validation[0]),
     )
     found = {
-        "units": next(iter(select(model).values())).shape[0],
+        "units": recurrent_units(model),
         "bytes": report.bytes,
         "layout": report.layout,
         "of_file": evaluate_tflite(_path(run), x, y, model)[task.metric],
@@ -158,6 +158,16 @@ def _file(run):
     }
     folders.write_json(record, found)
     return found
+
+
+def compile_as_task(model, task):
+    """Gives a model that was kept without its metrics those of its task."""
+    model.compile_from_config(task.model(1, None).get_compile_config())
+
+
+def recurrent_units(model):
+    """The units of a model's first recurrent layer."""
+    return next(iter(select(model).values())).shape[0]
 
 
 def _evaluated(model, x, y, task):

@@ -161,6 +161,20 @@ class Settings:
             lottery=False,
         )
 
+    def twin(self, learning_rate):
+        """The run of the dense model of as many weights."""
+        return dataclasses.replace(
+            self,
+            control=DENSE_TWIN,
+            trainable=False,
+            connections=PRUNED,
+            lottery=False,
+            task_settings={
+                **self.task_settings,
+                "learning_rate": learning_rate,
+            },
+        ).effective()
+
     def effective(self):
         """The same run with the defaults for what has no effect on it."""
         unused = []

@@ -138,6 +138,10 @@ class Language(Task):
         return RECIPES[self.recipe].carried
 
     @property
+    def first_learning_rate(self):
+        return self.learning_rate or RECIPES[self.recipe].learning_rate
+
+    @property
     def evaluation_batch(self):
         """Streams to evaluate side by side, where the state is carried."""
         return self.batch_size if self.carried else Task.evaluation_batch
