@@ -163,3 +163,25 @@ def _path(variable):
 # Keras's 4-bit weights are unpacked by operators that can be converted.
 _NOT_CONVERTED = ("int8", "float8")
 _FILE_SUFFIXES = (".h5", ".hdf5", ".keras", ".pb", ".tflite", ".zip")
+
+
+def check_batch_size(program, batch_size):
+    """Raises unless a model can have this batch size."""
+    if program.fixed_batch_size not in (None, batch_size):
+        raise ValueError(
+            f"`batch_size` must be {program.fixed_batch_size}, the size that "
+            f"the model fixes. Received: batch_size={batch_size}"
+        )
+
+
+def check_sequence_length(program, sequence_length):
+    """Raises if a model fixes other lengths than this one."""
+    shapes = [spec.shape[1:] for spec in program.sample_specs.values()]
+    if sequence_length is None or any(None in shape for shape in shapes):
+        return
+    lengths = [shape[0] for shape in shapes if shape]
+    if lengths and sequence_length not in lengths:
+        raise ValueError(
+            f"`sequence_length` must be {' or '.join(map(str, lengths))}, as "
+            f"the model fixes it. Received: sequence_length={sequence_length}"
+        )

@@ -271,3 +271,21 @@ def _invocation(path, batch):
     for name, array in batch.items():
         interpreter.set_tensor(details[name]["index"], array)
     return interpreter.invoke
+
+
+def _best(first, slack, second):
+    """Least in `first`; of those within `slack` of it, least in `second`."""
+
+    def choose(table):
+        limit = slack * min(row[first] for row in table)
+        near = [row for row in table if row[first] <= limit]
+        return min(near, key=lambda row: row[second])
+
+    return choose
+
+
+# How one of several candidates is chosen, by `optimize_for`.
+CHOICES = {
+    "size": _best("bytes", 1.05, "latency_ms"),
+    "latency": _best("latency_ms", 1.1, "bytes"),
+}

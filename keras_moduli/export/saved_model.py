@@ -81,7 +81,8 @@ def export_saved_model(
     tolerance = check_tolerance(tolerance) or 1e-4
     program = Program(model, inputs)
     batch_size = program.fixed_batch_size or _BATCH_SIZE
-    batches = sum(samples(program, batch_size, inputs=inputs), [])
+    typical, extreme = samples(program, batch_size, inputs=inputs)
+    batches = typical + extreme
     references = program.reference(batches)
     with files.atomic_path(path) as temporary:
         with program.fresh_state():

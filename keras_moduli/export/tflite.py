@@ -7,10 +7,12 @@ from typing import Any
 import keras
 
 from keras_moduli.export import candidates
+from keras_moduli.export.arguments import check_batch_size
 from keras_moduli.export.arguments import check_choice
 from keras_moduli.export.arguments import check_model
 from keras_moduli.export.arguments import check_positive_integer
 from keras_moduli.export.arguments import check_precision
+from keras_moduli.export.arguments import check_sequence_length
 from keras_moduli.export.arguments import check_target
 from keras_moduli.export.arguments import check_tolerance
 from keras_moduli.export.candidates import Sample
@@ -95,7 +97,9 @@ def export_tflite(
             `Embedding` layers, or {0, 1}.
         tolerance: The largest allowed difference, relative to the largest
             output of the model on the inputs compared. Defaults to 1e-4
-            (float32), 1e-2 (float16), 1e-1 (int8) or 2e-1 (full_int8).
+            (float32), 1e-2 (float16), 1e-1 (int8) or 2e-1 (full_int8); files
+            that are further off, but coarse and not wrong, are then written
+            with a warning.
 
     Returns:
         A `keras_moduli.export.report.ExportReport`. With `layout="auto"` its
@@ -125,7 +129,7 @@ def export_tflite(
         model = without_sparse_layers(model)
     check_choice("quantization", quantization, tuple(TOLERANCES))
     check_choice("layout", layout, ("auto", *LAYOUTS))
-    check_choice("optimize_for", optimize_for, tuple(_RULES))
+    check_choice("optimize_for", optimize_for, tuple(candidates.CHOICES))
     given = check_tolerance(tolerance)
     tolerance = given or TOLERANCES[quantization]
     batch_size = check_positive_integer("batch_size", batch_size)
@@ -133,7 +137,8 @@ def export_tflite(
         check_positive_integer("sequence_length", sequence_length)
     check_choice("streaming", streaming, (False, True, "both"))
     program = _program(model, inputs, batch_size, streaming)
-    _check_batch_size(program, batch_size)
+    check_batch_size(program, batch_size)
+    check_sequence_length(program, sequence_length)
     if quantization == "full_int8":
         _check_calibration(program, sequence_length, inputs)
     with in_float32(program.model), atomic_path(path) as temporary:
@@ -155,7 +160,7 @@ def export_tflite(
         chosen, table = make(task, layout, temporary.parent)
         os.replace(chosen.path, temporary)
     for note in chosen.warnings:
-        warnings.warn(f"{path.name}: {note}", stacklevel=2)
+        warnings.warn(f"{path}: {note}", stacklevel=2)
     return ExportReport(
         path=str(path),
         format="tflite",
@@ -258,27 +263,8 @@ def _try_all(task, layout, folder):
         }
         for one, time in zip(made, times, strict=True)
     ]
-    best = _RULES[task.optimize_for](table)
+    best = candidates.CHOICES[task.optimize_for](table)
     return made[table.index(best)], (*table, *failed)
-
-
-def _best(first, slack, second):
-    """Least in `first`; of those within `slack` of it, least in `second`."""
-
-    def choose(table):
-        limit = slack * min(row[first] for row in table)
-        near = [row for row in table if row[first] <= limit]
-        return min(near, key=lambda row: row[second])
-
-    return choose
-
-
-def _check_batch_size(program, batch_size):
-    if program.fixed_batch_size not in (None, batch_size):
-        raise ValueError(
-            f"`batch_size` must be {program.fixed_batch_size}, the size that "
-            f"the model fixes. Received: batch_size={batch_size}"
-        )
 
 
 def _check_calibration(program, sequence_length, inputs):
@@ -301,9 +287,3 @@ def _check_calibration(program, sequence_length, inputs):
             "the length of the sequences: give `sequence_length`. "
             "Received: sequence_length=None"
         )
-
-
-_RULES = {
-    "size": _best("bytes", 1.05, "latency_ms"),
-    "latency": _best("latency_ms", 1.1, "bytes"),
-}

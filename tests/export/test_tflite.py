@@ -211,3 +211,21 @@ def test_bad_input_is_refused(model, arguments, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export_tflite(model(), **arguments)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"sequence_length": 9}, "`sequence_length` must be 8"),
+        ({"inputs": np.full((2, 8, 3), np.nan)}, "must be finite"),
+        ({"inputs": "a path"}, "must be an array of float32"),
+        ({"inputs": [["x"]]}, "`inputs`"),
+    ],
+)
+def test_inputs_that_contradict_the_model_are_named(tmp_path, options, message):
+    model = keras.Sequential([keras.Input((8, 3)), keras.layers.GRU(4)])
+    with pytest.raises(ValueError, match=f"(?s){message}.*Received"):
+        export_tflite(model, tmp_path / "m.tflite", **options)
+    export_tflite(
+        model, tmp_path / "m.tflite", layout="dense", sequence_length=8
+    )

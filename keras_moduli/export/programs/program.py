@@ -105,7 +105,7 @@ class Program:
         for (name, spec), leaf in zip(
             self.sample_specs.items(), keras.tree.flatten(data), strict=True
         ):
-            array = np.asarray(leaf).astype(spec.dtype)
+            array = _numbers(name, leaf, spec.dtype)
             if array.ndim != len(spec.shape) or any(
                 wanted not in (None, size)
                 for wanted, size in zip(spec.shape, array.shape, strict=True)
@@ -249,6 +249,23 @@ def _inputs_of(model, inputs):
     else:
         names = [getattr(leaf, "name", None) for leaf in leaves]
     return structure, dict(zip(_identifiers(names), leaves, strict=True))
+
+
+def _numbers(name, leaf, dtype):
+    """Sample data as an array of finite numbers."""
+    try:
+        array = np.asarray(leaf).astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`inputs` for '{name}' must be an array of {dtype}. "
+            f"Received: {type(leaf).__name__}"
+        ) from error
+    if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+        raise ValueError(
+            f"`inputs` for '{name}' must be finite: nothing can be compared "
+            "on other numbers. Received: NaN or infinity"
+        )
+    return array
 
 
 def _identifiers(names):
