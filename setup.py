@@ -60,6 +60,7 @@ setup(
         "ray": ["ray>=2.40"],
         "plot": ["matplotlib>=3.8"],
         "tensorboard": ["tensorboard>=2.16"],
+        "micro": ["tflite-micro"],
         "tda": ["ripser>=0.6.10", "scikit-learn>=1.4"],
         "notebooks": [
             "ripser>=0.6.10",
@@ -83,6 +84,7 @@ setup(
             # The notebooks run as tests.
             "ipykernel>=6.29",
             "papermill>=2.6",
+            "tflite-micro",  # what files for microcontrollers run on
             "jax>=0.6",  # the same masks and penalties on another backend
         ],
         "docs": ["sphinx>=8", "myst-nb>=1.2", "furo>=2024.8"],

@@ -51,6 +51,7 @@ class Task:
         samples: A dict from signature to its `Sample`.
         calibration: What `Program.converted` takes, or `None`.
         tolerance: What is allowed.
+        runtime: What runs the file; see `RUNTIMES`.
         may_be_coarse: Whether a file that is right may be further off.
         metadata: A dict to store in the file.
     """
@@ -63,6 +64,7 @@ class Task:
     samples: dict
     calibration: dict | None
     tolerance: float
+    runtime: object
     may_be_coarse: bool
     metadata: dict
 
@@ -166,7 +168,9 @@ def _answered(task, path):
     return [
         (answer, sample)
         for name, sample in task.samples.items()
-        for answer in answers(path, name, sample.program, sample.batches)
+        for answer in answers(
+            task.runtime, path, name, sample.program, sample.batches
+        )
     ]
 
 

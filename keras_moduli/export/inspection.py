@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_moduli.export.flatbuffers import flatbuffer
 from keras_moduli.export.flatbuffers import traps
+from keras_moduli.export.flatbuffers.micro_traps import micro_warnings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Inspection:
         weights: A list of `Weights`, the largest first.
         metadata: What `export_tflite` noted in the file, `None` in others.
         warnings: What will not run everywhere, or gives wrong numbers.
+        micro_warnings: What TFLite Micro gets wrong or does not load.
     """
 
     path: str
@@ -58,6 +60,7 @@ class Inspection:
     weights: list
     metadata: dict | None
     warnings: list
+    micro_warnings: list
 
     def to_dict(self) -> dict[str, Any]:
         """The inspection as plain dicts, lists, strings and numbers."""
@@ -80,7 +83,10 @@ class Inspection:
         for key, value in (self.metadata or {}).items():
             lines.append(f"{key}: {value}")
         lines += [f"WARNING: {sentence}" for sentence in self.warnings]
-        return "\n".join(lines if self.warnings else [*lines, "no warnings"])
+        if not self.warnings:
+            lines.append("no warnings")
+        lines += [f"on TFLite Micro: {text}" for text in self.micro_warnings]
+        return "\n".join(lines)
 
 
 def inspect(path: str | os.PathLike[str]) -> Inspection:
@@ -114,6 +120,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
             weights=_weights(model),
             metadata=flatbuffer.metadata(model),
             warnings=traps.warnings(model),
+            micro_warnings=micro_warnings(model),
         )
     except Exception as error:  # a broken file can break the reader anywhere
         raise ValueError(

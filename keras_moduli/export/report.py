@@ -29,6 +29,8 @@ class ExportReport:
         notes: Sentences on how the weights are stored and how they run.
         candidates: Where several layouts were tried, a dict for each with its
             size, latency and difference, or why it failed.
+        arena_bytes: The tensor arena that the file needs on TFLite Micro, if
+            it is for that.
 
     Example:
 
@@ -53,6 +55,7 @@ class ExportReport:
     high_difference: float | None = None
     notes: tuple = ()
     candidates: tuple = ()
+    arena_bytes: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain dicts, lists, strings and numbers."""
@@ -72,12 +75,17 @@ class ExportReport:
                 f"  {self.bytes:,} bytes, {self.gzip_bytes:,} gzipped",
                 f"  differs from Keras by at most {self.max_difference:.2g}"
                 f"{self._relative()}",
+                *self._arena(),
                 f"  zeros: {zeros}",
                 f"  operators: {operators}",
                 *(f"  {note}" for note in self.notes),
                 *(f"  tried {_trial(row)}" for row in self.candidates),
             ]
         )
+
+    def _arena(self):
+        if self.arena_bytes is not None:
+            yield f"  tensor arena: {self.arena_bytes:,} bytes"
 
     def _relative(self):
         if self.median_difference is None:

@@ -30,6 +30,7 @@ from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.programs.tracing import in_float32
 from keras_moduli.export.report import ExportReport
 from keras_moduli.export.verification.comparison import TOLERANCES
+from keras_moduli.export.verification.runtime import RUNTIMES
 from keras_moduli.export.verification.samples import real
 from keras_moduli.export.verification.samples import samples
 from keras_moduli.layers.conversion import without_sparse_layers
@@ -48,6 +49,7 @@ def export_tflite(
     sequence_length: int | None = None,
     inputs: Any = None,
     tolerance: float | None = None,
+    runtime: str = "litert",
 ) -> ExportReport:
     """Writes a Keras model as a .tflite file for the stock LiteRT runtime.
 
@@ -100,6 +102,11 @@ def export_tflite(
             (float32), 1e-2 (float16), 1e-1 (int8) or 2e-1 (full_int8); files
             that are further off, but coarse and not wrong, are then written
             with a warning.
+        runtime: `"litert"`, or `"micro"` for microcontrollers: the file is
+            then one that TFLite Micro computes rightly (streaming, float32 or
+            `"full_int8"`), is run on its interpreter, which the extra `micro`
+            installs, and the report has the bytes of tensor arena it needs.
+            Defaults to `"litert"`.
 
     Returns:
         A `keras_moduli.export.report.ExportReport`. With `layout="auto"` its
@@ -136,6 +143,9 @@ def export_tflite(
     if sequence_length is not None:
         check_positive_integer("sequence_length", sequence_length)
     check_choice("streaming", streaming, (False, True, "both"))
+    check_choice("runtime", runtime, tuple(RUNTIMES))
+    RUNTIMES[runtime].check(streaming, quantization)
+    _check_layout(layout, runtime)
     program = _program(model, inputs, batch_size, streaming)
     check_batch_size(program, batch_size)
     check_sequence_length(program, sequence_length)
@@ -153,11 +163,13 @@ def export_tflite(
             ),
             calibration=_calibration(program, batch_size, inputs, quantization),
             tolerance=tolerance,
+            runtime=RUNTIMES[runtime],
             may_be_coarse=given is None,
             metadata=description(program, quantization),
         )
         make = _try_all if layout == "auto" else _only
         chosen, table = make(task, layout, temporary.parent)
+        arena = task.runtime.arena_bytes(chosen.path)
         os.replace(chosen.path, temporary)
     for note in chosen.warnings:
         warnings.warn(f"{path}: {note}", stacklevel=2)
@@ -177,6 +189,7 @@ def export_tflite(
         tolerance=tolerance,
         notes=chosen.notes + chosen.warnings,
         candidates=table,
+        arena_bytes=arena,
     )
 
 
@@ -233,11 +246,20 @@ def _only(task, layout, folder):
     return made, ()
 
 
+def _check_layout(layout, runtime):
+    possible = RUNTIMES[runtime].layouts
+    if possible and layout not in ("auto", *possible):
+        raise ValueError(
+            f"`layout` must be 'auto' or one of {', '.join(possible)} for "
+            f"`runtime` {runtime!r}. Received: layout={layout!r}"
+        )
+
+
 def _try_all(task, layout, folder):
     """Writes the model in every layout that applies, and chooses one."""
     del layout
     made, failed = [], []
-    for name in LAYOUTS:
+    for name in task.runtime.layouts or LAYOUTS:
         try:
             one = candidates.write(task, name, folder / f"{name}.candidate")
         except ExportError as error:

@@ -1,6 +1,7 @@
-"""The LiteRT interpreter, as users run it and without delegates."""
+"""The runtimes that files are for, and run on before they are delivered."""
 
 from keras_moduli.export.errors import ExportError
+from keras_moduli.export.verification.micro import Micro
 
 
 def interpreters(path):
@@ -26,10 +27,42 @@ def interpreters(path):
     }
 
 
-def answers(path, name, program, batches):
-    """Runs a signature on every batch, in every way of `interpreters`.
+class LiteRT:
+    """LiteRT, which runs every file.
+
+    Attributes:
+        layouts: The names of those that it computes; `None` for all.
+    """
+
+    layouts = None
+
+    def check(self, streaming, quantization):
+        """Nothing is too much for it."""
+
+    def runners(self, path, signature):
+        """The ways to run a signature.
+
+        Returns:
+            A dict from name to a function that makes a callable from named
+            inputs to named outputs.
+        """
+        return {
+            way: lambda make=make: make().get_signature_runner(signature)
+            for way, make in interpreters(path).items()
+        }
+
+    def arena_bytes(self, path):
+        """It takes its memory as it needs it."""
+
+
+RUNTIMES = {"litert": LiteRT(), "micro": Micro()}
+
+
+def answers(runtime, path, name, program, batches):
+    """Runs a signature on every batch, in every way that a runtime has.
 
     Args:
+        runtime: Of `RUNTIMES`.
         path: The `.tflite` file.
         name: The signature.
         program: The `Program` that it was made of.
@@ -41,11 +74,11 @@ def answers(path, name, program, batches):
     Raises:
         ExportError: If the runtime refuses the file.
     """
-    for way, make in interpreters(path).items():
+    for way, make in runtime.runners(path, name).items():
         try:
-            runner = make().get_signature_runner(name)
+            runner = make()
             yield [program.run(runner, batch) for batch in batches]
         except (RuntimeError, ValueError) as error:
             raise ExportError(
-                f"LiteRT cannot run the converted model with its {way}: {error}"
+                f"The converted model does not run on {way}: {error}"
             ) from error
