@@ -24,6 +24,7 @@ class Task:
     """Members that most tasks share; `keras_moduli.tasks` lists them all."""
 
     pass_steps = None
+    rivals = {}  # what one would do without a network: its name and metric
     evaluation_batch = 128  # larger batches are faster and change nothing
 
     def callbacks(self, curves=()):
