@@ -151,7 +151,7 @@ def _add_inspect(commands):
 
 def _add_common(command):
     command.add_argument(
-        "task", metavar="TASK", help="adding, language or navigation"
+        "task", metavar="TASK", help="adding, heading, language or navigation"
     )
     command.add_argument(
         "--out", required=True, metavar="DIR", help="folder for the results"

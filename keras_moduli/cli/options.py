@@ -45,6 +45,17 @@ TASK_OPTIONS = {
         "X",
         "navigation: width of a place field in metres (default: 0.3)",
     ),
+    "noise": (
+        float,
+        "X",
+        "heading: standard deviation of a reading, in rad/s (default: 1.0)",
+    ),
+    "bias": (
+        float,
+        "X",
+        "heading: standard deviation of the first bias, in rad/s "
+        "(default: 0.1)",
+    ),
     "learning_rate": (
         float,
         "X",

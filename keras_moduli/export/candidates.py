@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import time
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class Task:
     samples: dict
     calibration: dict | None
     tolerance: float
-    runtime: object
+    runtime: Any
     may_be_coarse: bool
     metadata: dict
 

@@ -24,13 +24,15 @@ class Task:
     """Members that most tasks share; `keras_moduli.tasks` lists them all."""
 
     pass_steps = None
+    rivals: dict[
+        str, float
+    ] = {}  # what one would do without a network: its name and metric
+    evaluation_batch = 128  # larger batches are faster and change nothing
 
     @property
     def first_learning_rate(self):
         """The learning rate at the first step."""
         return self.learning_rate
-
-    evaluation_batch = 128  # larger batches are faster and change nothing
 
     def callbacks(self, curves=()):
         """Callbacks that training and evaluation need: none."""

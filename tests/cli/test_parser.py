@@ -154,6 +154,7 @@ def test_help_names_the_true_defaults(capsys, command):
     settings = Settings.of("language", {})
     true = {
         **dataclasses.asdict(TASKS["adding"]()),
+        **dataclasses.asdict(TASKS["heading"]()),
         **dataclasses.asdict(TASKS["navigation"]()),
         **dataclasses.asdict(settings.make_task()),
         **settings.to_dict(),

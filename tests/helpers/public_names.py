@@ -15,6 +15,7 @@ MODULES = (
     "keras_moduli.plotting",
     "keras_moduli.tasks",
     "keras_moduli.tasks.adding",
+    "keras_moduli.tasks.heading",
     "keras_moduli.tasks.navigation",
     "keras_moduli.tasks.language",
     "keras_moduli.regularizers",

@@ -79,6 +79,9 @@ def rows(report):
             for path in dense["sparsity"]
         ),
     ]
+    for name, value in dense.get("rivals", {}).items():
+        each = [f"{value:#.4g}"] * len(models)
+        table.append((f"without a network: {name}", *each))
     if sparse["ticket"]:
         ticket = sparse["ticket"]["test"][report["metric"]]
         others = [""] * (len(models) - 1)

@@ -219,6 +219,7 @@ class Run:
                 self.task.metric: last["val_" + self.task.metric],
                 "test": {name: float(value) for name, value in tested.items()},
                 "trivial": self.task.trivial,
+                "rivals": dict(self.task.rivals),
                 "sparsity": sparsity(model),
                 "seconds": sum(epoch["seconds"] for epoch in curves),
             },

@@ -1,5 +1,7 @@
 """The runtimes that files are for, and run on before they are delivered."""
 
+from typing import Any
+
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.verification.micro import Micro
 
@@ -55,7 +57,7 @@ class LiteRT:
         """It takes its memory as it needs it."""
 
 
-RUNTIMES = {"litert": LiteRT(), "micro": Micro()}
+RUNTIMES: dict[str, Any] = {"litert": LiteRT(), "micro": Micro()}
 
 
 def answers(runtime, path, name, program, batches):

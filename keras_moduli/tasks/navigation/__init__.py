@@ -1,9 +1,10 @@
 """Path integration: from velocities to the place, in the code of place cells.
 
 `examples`, `dataset` and `model` work alone; `Navigation` joins them under one
-set of settings.
+set of settings. `recorded` cuts walks from recordings of real rats.
 """
 
+from keras_moduli.tasks.navigation.recordings import recorded as recorded
 from keras_moduli.tasks.navigation.task import Navigation as Navigation
 from keras_moduli.tasks.navigation.task import dataset as dataset
 from keras_moduli.tasks.navigation.task import examples as examples
