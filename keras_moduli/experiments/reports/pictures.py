@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_moduli import plotting
+from keras_moduli.experiments.reports.report import NAMES
 from keras_moduli.experiments.reports.table import best_factors
 from keras_moduli.experiments.reports.table import check_folder
 from keras_moduli.experiments.runs.training import Run
@@ -147,7 +148,7 @@ def _width(lines):
 
 def _training(runs, metric_label):
     sparse = runs["sparse"]
-    curves = {name: run.curves() for name, run in runs.items()}
+    curves = {NAMES[name]: run.curves() for name, run in runs.items()}
     figure = _figure(6.4, 5.2)
     quality, sparsity = figure.subplots(2, sharex=True, height_ratios=[3, 2])
     plotting.plot_curves(

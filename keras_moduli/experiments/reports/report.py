@@ -122,7 +122,7 @@ _FORMATS = {
     "saved_model": "SavedModel",
     "tflite": ".tflite, int8",
 }
-_NAMES = {"dense": "dense", "twin": "dense twin", "sparse": "sparse"}
+NAMES = {"dense": "dense", "twin": "dense twin", "sparse": "sparse"}
 
 
 def _sparsity_of(path):
@@ -140,7 +140,7 @@ def rich_table(report):
     table = Table(title=_title(report))
     table.add_column("")
     for name in report["models"]:
-        table.add_column(_NAMES[name], justify="right")
+        table.add_column(NAMES[name], justify="right")
     for row in rows(report):
         table.add_row(*row)
     return table
@@ -152,7 +152,7 @@ def markdown(report):
     lines = [
         f"# {_title(report)}",
         "",
-        f"| | {' | '.join(_NAMES[name] for name in report['models'])} |",
+        f"| | {' | '.join(NAMES[name] for name in report['models'])} |",
         "|---|" + len(report["models"]) * "---:|",
     ]
     lines += [f"| {' | '.join(row)} |" for row in rows(report)]
