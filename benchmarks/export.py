@@ -19,7 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
-from keras_moduli.export.candidates import latencies
+from keras_moduli.export.timing import latencies
 from keras_moduli.models.kernels import select
 from keras_moduli.patterns import Blocks
 from keras_moduli.patterns import SharedSources

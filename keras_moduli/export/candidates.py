@@ -2,15 +2,16 @@
 
 import dataclasses
 import gzip
-import time
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.flatbuffers import flatbuffer
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.programs.program import Program
+from keras_moduli.export.programs.streaming import StreamingProgram
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.verification.coarseness import distribution
 from keras_moduli.export.verification.coarseness import typical_difference
@@ -18,25 +19,7 @@ from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.comparison import check_difference
 from keras_moduli.export.verification.comparison import largest_difference
 from keras_moduli.export.verification.runtime import answers
-from keras_moduli.export.verification.runtime import interpreters
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """What one signature of the file is compared on.
-
-    Attributes:
-        program: The signature's `Program`.
-        batches: Inputs, a list of dicts.
-        references: The model's answers to them.
-        typical: How many of the batches, from the first on, are inputs such
-            as the model was made for; the others are extreme.
-    """
-
-    program: Program
-    batches: list
-    references: list
-    typical: int
+from keras_moduli.models.layers import all_layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +125,7 @@ def write(task, layout, path):
         relative_difference=relative,
         median_difference=median,
         high_difference=high,
-        notes=notes + _floats(task, model),
+        notes=notes + _floats(task, model) + _unrolled(task),
         warnings=coarse,
     )
 
@@ -227,55 +210,28 @@ def _typical(answered):
     return max(found)
 
 
+def _unrolled(task):
+    """Says that a file holds every step of a sequence apart."""
+    whole = task.samples.get(SIGNATURE)
+    recurrent = any(
+        isinstance(layer, keras.layers.RNN)
+        for layer in all_layers(task.program.model)
+    )
+    if task.quantization != "full_int8" or not recurrent or not whole:
+        return ()
+    if isinstance(whole.program, StreamingProgram):
+        return ()
+    return (
+        "every step of the sequence is stored apart, because integer kernels "
+        "have no loops: `streaming=True` gives a file of one step",
+    )
+
+
 def _floats(task, model):
     names = flatbuffer.computed_in_float(model)
     if task.quantization != "full_int8" or not names:
         return ()
     return (f"still computed in float32: {', '.join(names)}",)
-
-
-def latencies(paths, batch, rounds=30, seconds=2.0):
-    """Times files in turn: one thread, default delegates.
-
-    The files alternate, so that whatever else the machine does disturbs all
-    of them alike.
-
-    Args:
-        paths: A list of `.tflite` files with the same inputs.
-        batch: A dict from input name to array.
-        rounds: How often each file is run, after one run to warm up.
-        seconds: No more rounds begin after this long.
-
-    Returns:
-        A list: the median time of one run in milliseconds, for each file.
-    """
-    invocations = [_invocation(path, batch) for path in paths]
-    times = [[] for _ in paths]
-    end = time.perf_counter() + seconds
-    for count in range(rounds + 1):
-        for invoke, taken in zip(invocations, times, strict=True):
-            start = time.perf_counter()
-            invoke()
-            taken.append(time.perf_counter() - start)
-        if count >= 3 and time.perf_counter() > end:
-            break
-    return [float(np.median(taken[1:])) * 1e3 for taken in times]
-
-
-def _invocation(path, batch):
-    """The `invoke` of an interpreter whose inputs are set."""
-    interpreter = interpreters(path)["default delegates"]()
-    names = list(interpreter.get_signature_list())
-    # What `invoke` runs is the first one, which has this name if it is ours.
-    runner = interpreter.get_signature_runner(
-        SIGNATURE if SIGNATURE in names else names[0]
-    )
-    runner(**batch)
-    details = runner.get_input_details()
-    del runner  # it holds references into the interpreter's memory
-    for name, array in batch.items():
-        interpreter.set_tensor(details[name]["index"], array)
-    return interpreter.invoke
 
 
 def _best(first, slack, second):

@@ -15,7 +15,6 @@ from keras_moduli.export.arguments import check_precision
 from keras_moduli.export.arguments import check_sequence_length
 from keras_moduli.export.arguments import check_target
 from keras_moduli.export.arguments import check_tolerance
-from keras_moduli.export.candidates import Sample
 from keras_moduli.export.candidates import Task
 from keras_moduli.export.description import description
 from keras_moduli.export.errors import ExportError
@@ -29,10 +28,11 @@ from keras_moduli.export.programs.streaming import WholeAndStreaming
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.programs.tracing import in_float32
 from keras_moduli.export.report import ExportReport
+from keras_moduli.export.sampling import calibration_of
+from keras_moduli.export.sampling import samples_of
+from keras_moduli.export.timing import latencies
 from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.runtime import RUNTIMES
-from keras_moduli.export.verification.samples import real
-from keras_moduli.export.verification.samples import samples
 from keras_moduli.layers.conversion import without_sparse_layers
 from keras_moduli.utils.files import atomic_path
 
@@ -158,10 +158,12 @@ def export_tflite(
             optimize_for=optimize_for,
             batch_size=batch_size,
             sequence_length=sequence_length,
-            samples=_samples(
+            samples=samples_of(
                 program, batch_size, sequence_length, inputs, quantization
             ),
-            calibration=_calibration(program, batch_size, inputs, quantization),
+            calibration=calibration_of(
+                program, batch_size, inputs, quantization
+            ),
             tolerance=tolerance,
             runtime=RUNTIMES[runtime],
             may_be_coarse=given is None,
@@ -208,32 +210,6 @@ def _program(model, inputs, batch_size, streaming):
     return Program(model, inputs)
 
 
-def _samples(program, batch_size, sequence_length, inputs, quantization):
-    """What each signature is compared on."""
-    found = {}
-    for name, one in program.signatures.items():
-        if quantization == "full_int8":
-            # Made inputs lie outside of the ranges learnt.
-            typical, extreme = real(one, batch_size, inputs)[:16], []
-        else:
-            typical, extreme = samples(one, batch_size, sequence_length, inputs)
-        batches = typical + extreme
-        found[name] = Sample(
-            one, batches, one.reference(batches), typical=len(typical)
-        )
-    return found
-
-
-def _calibration(program, batch_size, inputs, quantization):
-    """What the ranges of integers are learnt from, by signature."""
-    if quantization != "full_int8":
-        return None
-    return {
-        name: one.calibration(real(one, batch_size, inputs))
-        for name, one in program.signatures.items()
-    }
-
-
 def _only(task, layout, folder):
     """Writes the model in one layout."""
     made = candidates.write(task, layout, folder / f"{layout}.candidate")
@@ -272,7 +248,7 @@ def _try_all(task, layout, folder):
         task.samples[SIGNATURE].batches,
         key=lambda batch: sum(array.size for array in batch.values()),
     )
-    times = candidates.latencies(
+    times = latencies(
         [one.path for one in made], task.program.invocation(longest)
     )
     table = [

@@ -144,6 +144,21 @@ def test_a_renumbering_mistake_is_refused(
         export(chaotic, tmp_path)
 
 
+@pytest.mark.parametrize("streaming, count", [(False, 1), (True, 0)])
+def test_unrolled_integers_are_said(tmp_path, streaming, count):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5, 4)), keras.layers.GRU(8)])
+    inputs = np.random.default_rng(0).normal(size=(8, 5, 4))
+    report = export(
+        model,
+        tmp_path,
+        quantization="full_int8",
+        streaming=streaming,
+        inputs=inputs.astype("float32"),
+    )
+    assert sum("stored apart" in note for note in report.notes) == count
+
+
 def test_typical_difference_by_hand():
     references = [{"y": np.ones((5, 20, 3))} for _ in range(3)]
     answers = [{"y": np.full((5, 20, 3), 1.125)} for _ in range(3)]
