@@ -28,6 +28,7 @@ from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.typing import Tensor
 
 SECONDS = 0.05  # one step
 RATE = 2.0  # standard deviation of the true rate, in rad/s
@@ -91,6 +92,12 @@ def summed(inputs: dict[str, np.ndarray]) -> np.ndarray:
 
     Returns:
         Sines and cosines, a float32 array of shape `(count, time, 2)`.
+
+    Example:
+
+    >>> still = {"start": np.array([[0.0, 1.0]]), "rate": np.zeros((1, 3, 1))}
+    >>> keras_moduli.tasks.heading.summed(still)[0, -1]
+    array([0., 1.], dtype=float32)
     """
     start = np.arctan2(inputs["start"][:, :1], inputs["start"][:, 1:])
     turned = SECONDS * inputs["rate"][..., 0].astype("float64").cumsum(1)
@@ -145,12 +152,25 @@ class AngularError(keras.metrics.Mean):
 
     Both are sines and cosines, `(..., 2)`; those of a network need no length
     of 1.
+
+    Args:
+        name: The metric's name.
+        **kwargs: Those of `keras.metrics.Mean`.
+
+    Example:
+
+    >>> error = keras_moduli.tasks.heading.AngularError()
+    >>> error.update_state(np.array([[0.0, 1.0]]), np.array([[2.0, 0.0]]))
+    >>> float(error.result())
+    90.0
     """
 
-    def __init__(self, name="angular_error", **kwargs):
+    def __init__(self, name: str = "angular_error", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None
+    ) -> Any:
         y_true = ops.cast(y_true, y_pred.dtype)
         cross = (
             y_true[..., 0] * y_pred[..., 1] - y_true[..., 1] * y_pred[..., 0]

@@ -45,12 +45,14 @@ def recorded(
 
     Example:
 
-    ```python
-    inputs, positions = keras_moduli.tasks.navigation.recorded(
-        "sargolini.npz", sequence_length=20
-    )
-    model.evaluate(inputs, positions)
-    ```
+    >>> time = np.arange(0.0, 60.0, 0.02)
+    >>> circle = 0.4 * np.stack([np.sin(time), np.cos(time)], axis=-1) + 0.5
+    >>> np.savez("recording.npz", t=time, pos=circle)
+    >>> inputs, positions = keras_moduli.tasks.navigation.recorded(
+    ...     "recording.npz", sequence_length=20
+    ... )
+    >>> positions.shape[1:]
+    (20, 2)
     """
     steps = positive_integer("sequence_length", sequence_length)
     box, seconds = positive("box", box), positive("seconds", seconds)

@@ -49,6 +49,7 @@ def test_groups_that_are_large_enough_train_sparse(group_size, axes):
     np.testing.assert_array_equal(alive.sum(axis=0), 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group_size", [1, 8])
 def test_connections_stay_through_training_and_being_cut_off(
     tmp_path, group_size

@@ -134,6 +134,7 @@ def assert_streams(model, path, x, tolerance=1e-5):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_step_by_step_is_the_whole_sequence(name, tmp_path):
     model = MODELS[name]()
