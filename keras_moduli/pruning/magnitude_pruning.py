@@ -20,32 +20,15 @@ from keras_moduli.utils.backend import BAKES_MASKS
 class MagnitudePruning(keras.callbacks.Callback):
     """Prunes the weights of least magnitude, on a schedule, during `fit`.
 
-    When it acts: before the first batch, and after the optimizer step at
-    which the schedule asks for another sparsity, it ranks the weights and
-    changes their masks. In between, masks hold inside the compiled training
-    step: pruned weights are exactly zero after every optimizer step. They go
-    on holding after `fit`, until `keras_moduli.remove_masks(model)`. The model
-    stays a plain Keras model, with nothing to strip.
-
-    The schedule's step is `optimizer.iterations`. A training that is taken up
-    again goes on at the right sparsity, with the masks found in the weights;
-    a model that has been trained dense starts the schedule at 0. A model
-    without an `Input` is built by its first batch, and pruned from its end on.
-
-    On the JAX backend masks are applied at the end of each batch, after the
-    compiled step: put this callback before those that save the model.
-    `EarlyStopping` and `ModelCheckpoint(save_best_only=True)` belong inside
-    `keras_moduli.OncePruned`: epochs before the end of the schedule are not
-    sparse yet.
+    Pruned weights are exactly zero after every optimizer step, and after `fit`
+    until `keras_moduli.remove_masks(model)`. The guide, "Pruning recipes",
+    says when it acts, and how to stop early, go on later and write loops.
 
     Args:
-        schedule: A TF-MOT pruning schedule, such as
-            `tfmot.sparsity.keras.PolynomialDecay(0.0, 0.9, begin_step=0,
-            end_step=2000)`, its `get_config()`, or a callable
+        schedule: A TF-MOT pruning schedule, its `get_config()`, or a callable
             `step -> (should_prune, sparsity)`.
-        weights: `"recurrent"` for recurrent kernels, `"kernels"` for all
-            kernels (neither means those of sparse layers, which are sparse
-            already), a regular expression on weight paths, or a callable
+        weights: `"recurrent"`, `"kernels"` (neither means those of sparse
+            layers), a regular expression on weight paths, or a callable
             `(path, variable) -> bool`.
         ranking: `"global"`, `"local"` or `"erk"`; see `PruningGroup`, also
             for the following arguments.
@@ -54,13 +37,12 @@ class MagnitudePruning(keras.callbacks.Callback):
         gates: Tuple of gate numbers to prune.
         score: `"mean"` or `"max"` of the magnitudes in a block or tile.
         by_penalty: Whether the moduli penalty lowers the rank of a weight.
-        final_sparsity: Short for TF-MOT's `PolynomialDecay` to this sparsity,
-            without a `schedule`.
+        final_sparsity: Short for TF-MOT's `PolynomialDecay` to this sparsity.
         begin: Where that ramp begins, as a fraction of all training steps.
         end: Where it ends, likewise.
         groups: List of `PruningGroup`s, in place of all the above.
-        initial_step: The schedule's step at the beginning of training, if it
-            is not to be found from the optimizer and the weights.
+        initial_step: The schedule's first step, if it is not to be found from
+            the optimizer and the weights.
         allow_partial: Whether a `fit` may end before the schedule does.
 
     Raises:
@@ -75,17 +57,6 @@ class MagnitudePruning(keras.callbacks.Callback):
         tfmot.sparsity.keras.PolynomialDecay(0.0, 0.9, 0, end_step=10)
     )
     model.fit(x, y, epochs=5, callbacks=[pruning])
-    ```
-
-    In a loop of your own:
-
-    ```python
-    keras_moduli.remove_masks(model)
-    pruning = keras_moduli.MagnitudePruning(schedule, initial_step=0)
-    pruning.set_model(model)
-    for x, y in batches:
-        model.train_on_batch(x, y)
-        pruning.step()
     ```
 
     Reference: M. Zhu, S. Gupta, "To prune, or not to prune",

@@ -29,64 +29,38 @@ _STRENGTH = {1: ops.abs, 2: ops.square}
 class ModuliRegularizer(keras.regularizers.Regularizer):
     """Penalises recurrent weights by where their neurons sit on a space.
 
-    Every neuron i gets a point x_i of a moduli space, drawn once. The value
-    for a kernel W of shape `(units, gates * units)` is
-
-        factor * mean over s, g, t of f(d(x_s, x_t)) * |W[s, g, t]|^power
-
-    with source neuron s (rows), gate g and target neuron t (columns within a
-    gate's block), distance d and inhibitor f. The gates of an LSTM or GRU
-    share one penalty.
-
-    Use it as `recurrent_regularizer` of SimpleRNN, LSTM, GRU and their cells,
-    of Keras 3 and of tf_keras. One instance may serve any number of layers;
-    those of one size share their points. With `gates` given, it also takes
-    kernels that lead from one layer's neurons to another's, such as the
-    `kernel_regularizer` of a layer above.
+    Give it as `recurrent_regularizer` to SimpleRNN, LSTM, GRU or their cells,
+    of Keras 3 or tf_keras. Its value for a kernel is `factor` times the mean
+    of the absolute weights, each times the penalty of its two neurons'
+    distance. The guide, "How it works", has the formula and the controls.
 
     Args:
-        space: Where the neurons live: a name such as `"torus"` or
-            `"klein_bottle"`, a `keras_moduli.spaces.ModuliSpace`, or a
-            serialized one. Defaults to `"torus"`.
-        inhibitor: From distance to penalty: a name such as `"diffusion"`, a
-            callable, or a serialized one. Defaults to
-            `"difference_of_gaussians"`.
-        factor: Strength, a finite float of at least 0. Defaults to `0.1`.
-        power: `1` or `2`: of the absolute weights. Defaults to `1`.
+        space: Where neurons live: a name, `keras_moduli.spaces.ModuliSpace`
+            or serialized one.
+        inhibitor: From distance to penalty: a name, callable or serialized
+            one.
+        factor: Strength, a finite float of at least 0.
+        power: `1` or `2`: of the absolute weights.
         seed: Seed of the points, a non-negative integer. `None` draws one,
-            which then stays: `.keras` and `.h5` files, JSON, `clone_model`
-            and copies give the same points back. Defaults to `None`.
-        scale: Width of the inhibitor relative to the space: the penalty is
-            `f(d / scale)`. With the difference of Gaussians on the torus,
-            0.5, 1 and 2 leave 3 %, 14 % and 55 % of all pairs below half of
-            the largest penalty. Defaults to `1.0`.
-        points: The neurons' points: `"uniform"` (random), `"ordered"` (evenly
-            spread, neighbours in index being neighbours on the space), an
-            array of shape `(units, ambient_dim)`, or another
-            `ModuliRegularizer`, whose points to take. Defaults to
-            `"uniform"`.
-        target_points: The same for the neurons as targets, drawn
-            independently of `points`. Defaults to `None`: each neuron's
-            target point is its source point.
-        gates: Number of gates, or a list with one item per gate: a number
-            (factor of that gate's penalty) or an inhibitor. Needed for
-            kernels that are not recurrent. Defaults to `None`: inferred from
-            the kernel's shape, all alike.
-        control: What to replace the geometric penalty by, to compare with:
-            `"permuted"` (its entries at random places), `"l1"` or `"l2"`
-            (ones), `"matched_l1"` (its mean everywhere), `"self"` (nothing
-            on a neuron's connection to itself, the same on all others, with
-            its mean), `"no_self"` (the geometry, but its mean on a neuron's
-            connection to itself) or `"box"` (distances on a grid in a
-            Euclidean box, with its mean). `"l1"` and
-            `"matched_l1"` fix `power` at 1 and `"l2"` at 2. Defaults to
-            `None`.
-        trainable: Whether to move the points by gradient descent too; see
-            `keras_moduli.regularizers.TrainableModuliRegularizer`. Defaults to
-            `False`.
-        dispersion: With `trainable`, adds this many times the mean over all
-            pairs of neurons of `-log(d + 0.1)`, which keeps points apart.
-            Defaults to `0.0`.
+            which then stays, in files and copies too.
+        scale: Width of the inhibitor: the penalty is `f(d / scale)`.
+        points: `"uniform"` (random), `"ordered"` (neighbours in index are
+            neighbours on the space), an array `(units, ambient_dim)`, or
+            another `ModuliRegularizer`, whose points to take.
+        target_points: The same for neurons as targets. Defaults to `None`:
+            each neuron's source point.
+        gates: Number of gates, or a list with a factor or an inhibitor for
+            each; needed for kernels that are not recurrent.
+        control: A penalty to compare with: `"permuted"`, `"l1"`, `"l2"`,
+            `"matched_l1"`, `"self"`, `"no_self"` or `"box"`.
+        trainable: Whether to train the points too; see
+            `keras_moduli.regularizers.TrainableModuliRegularizer`.
+        dispersion: With `trainable`, the weight of a term that keeps points
+            apart: the mean of `-log(d + 0.1)` over all pairs of neurons.
+
+    Raises:
+        ValueError: If an argument is not among those allowed, or `dispersion`
+            is given without `trainable`.
 
     Example:
 

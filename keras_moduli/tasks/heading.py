@@ -21,14 +21,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
+from keras_moduli.tasks.angular_error import AngularError
 from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive_integer
-from keras_moduli.utils.typing import Tensor
 
 SECONDS = 0.05  # one step
 RATE = 2.0  # standard deviation of the true rate, in rad/s
@@ -144,40 +143,6 @@ def dataset(
         seed,
         first_step,
     )
-
-
-@keras.saving.register_keras_serializable(package="keras_moduli")
-class AngularError(keras.metrics.Mean):
-    """Mean angle between two headings, in degrees, from 0 to 180.
-
-    Both are sines and cosines, `(..., 2)`; those of a network need no length
-    of 1.
-
-    Args:
-        name: The metric's name.
-        **kwargs: Those of `keras.metrics.Mean`.
-
-    Example:
-
-    >>> error = keras_moduli.tasks.heading.AngularError()
-    >>> error.update_state(np.array([[0.0, 1.0]]), np.array([[2.0, 0.0]]))
-    >>> float(error.result())
-    90.0
-    """
-
-    def __init__(self, name: str = "angular_error", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-
-    def update_state(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None
-    ) -> Any:
-        y_true = ops.cast(y_true, y_pred.dtype)
-        cross = (
-            y_true[..., 0] * y_pred[..., 1] - y_true[..., 1] * y_pred[..., 0]
-        )
-        dot = ops.sum(y_true * y_pred, axis=-1)
-        angle = ops.abs(ops.arctan2(cross, dot))
-        return super().update_state(180.0 / np.pi * angle, sample_weight)
 
 
 def model(

@@ -21,7 +21,7 @@ class Kind:
     """The files of runs that differ in nothing but their seed.
 
     Args:
-        row: A `table.Row`.
+        row: A `row.Row`.
 
     Attributes:
         name: What to call them, the same for all sizes of one kind of net.
