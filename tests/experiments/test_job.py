@@ -303,7 +303,7 @@ def test_other_tasks_make_the_same_journey(tmp_path, task, given):
         (job.folder / "sparse" / "lottery" / "metrics.json").read_text()
     )
     value = f"{ticket['test'][job.task.metric]:#.4g}"
-    assert f"| the same of the lottery ticket |  | {value} |" in page
+    assert f"| the same of the lottery ticket |  |  | {value} |" in page
     assert result["models"]["sparse"]["sparsity"][
         "rnn/simple_rnn_cell/recurrent_kernel"
     ] == pytest.approx(0.9, abs=1 / 256)
