@@ -102,7 +102,7 @@ def right_or_raises(case):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.tflite"
         try:
-            export_tflite(model, path, **arguments)
+            report = export_tflite(model, path, **arguments)
         except (ValueError, ExportError) as error:
             assert (
                 case["layout"] not in ("dense", "auto")
@@ -111,6 +111,10 @@ def right_or_raises(case):
                 and "does not give what" in str(error)
             ), error
             assert not list(Path(folder).iterdir())
+            return
+        if any(note.startswith("coarse") for note in report.notes):
+            # Single numbers may be anywhere; most of them are near.
+            assert report.median_difference < TOLERANCES[case["quantization"]]
             return
         for x in data(case):
             wanted = keras.ops.convert_to_numpy(model(x))
