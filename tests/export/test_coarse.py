@@ -11,6 +11,7 @@ from keras_moduli.export import ExportError
 from keras_moduli.export import candidates
 from keras_moduli.export.verification.coarseness import distribution
 from keras_moduli.export.verification.coarseness import typical_difference
+from keras_moduli.tasks import TASKS
 
 UNITS = 64
 
@@ -179,7 +180,7 @@ def test_outputs_of_open_length():
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
 def test_trained_models_are_not_refused(tmp_path, cell):
-    text = keras_moduli.tasks.TASKS["language"](units=48, cell=cell)
+    text = TASKS["language"](units=48, cell=cell)
     keras.utils.set_random_seed(0)
     model = text.model(120)
     model.fit(text.training(0, 0), steps_per_epoch=120, verbose=0)
