@@ -9,18 +9,15 @@ import keras
 from keras_moduli.experiments.reports import report
 from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.reports.pictures import draw
-from keras_moduli.experiments.reports.tradeoff import QUANTIZATION
-from keras_moduli.experiments.reports.tradeoff import compile_as_task
 from keras_moduli.experiments.reports.tradeoff import recurrent_units
+from keras_moduli.experiments.reports.tradeoff import tested_file
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.models import check
 from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.experiments.runs.twin import twin_units
-from keras_moduli.export import evaluate_tflite
 from keras_moduli.export import export_saved_model
-from keras_moduli.export import export_tflite
 from keras_moduli.tasks.streams import first
 from keras_moduli.utils.files import atomic_path
 from keras_moduli.utils.files import write_text
@@ -212,25 +209,17 @@ class Job:
 
     def _export(self, model, folder, layout):
         """Writes the SavedModel and the .tflite file of one model."""
-        inputs = first(8, self.task.validation[0])
-        path = folder / "model.tflite"
-        saved = export_saved_model(model, folder / "saved_model", inputs=inputs)
-        tflite = export_tflite(
+        saved = export_saved_model(
             model,
-            path,
-            QUANTIZATION,
-            layout=layout,
-            sequence_length=self.task.sequence_length,
-            inputs=inputs,
+            folder / "saved_model",
+            inputs=first(8, self.task.validation[0]),
         )
-        compile_as_task(model, self.task)
-        found = evaluate_tflite(path, *self.task.test, model)
+        tflite, metric = tested_file(
+            model, self.task, folder / "model.tflite", layout, *self.task.test
+        )
         return {
             "saved_model": saved.to_dict(),
-            "tflite": {
-                **tflite.to_dict(),
-                self.task.metric: found[self.task.metric],
-            },
+            "tflite": {**tflite.to_dict(), self.task.metric: metric},
         }
 
 

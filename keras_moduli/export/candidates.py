@@ -104,10 +104,11 @@ def write(task, layout, path):
     path.write_bytes(content)
     answered = _answered(task, path)
     absolute, relative = _largest(answered)
-    median, high = map(max, zip(*map(_distribution, answered), strict=True))
+    spread = [distribution(*pair) for pair in _typical_pairs(answered)]
+    median, high = map(max, zip(*spread, strict=True))
     coarse = ()
     if not relative <= task.tolerance:
-        _check_only_coarse(task, form, path, answered)
+        _check_only_coarse(task, form, path, answered, absolute, relative)
         coarse = (
             "coarse: it differs from the model by as much as "
             f"{relative:.2g} of the largest output (median {median:.2g}, 99 % "
@@ -164,19 +165,20 @@ def _largest(answered):
     return tuple(map(max, zip(*found, strict=True)))
 
 
-def _distribution(one):
-    answer, sample = one
-    count = sample.typical
-    return distribution(answer[:count], sample.references[:count])
+def _typical_pairs(answered):
+    """Answers and references for the inputs that are not extreme."""
+    return [
+        (answer[: sample.typical], sample.references[: sample.typical])
+        for answer, sample in answered
+    ]
 
 
-def _check_only_coarse(task, form, path, answered):
+def _check_only_coarse(task, form, path, answered, absolute, relative):
     """Raises an `ExportError` if a file that is far off is wrong.
 
     It is coarse if it is near its model wherever roundings have not grown,
     and the same file without quantization is so too.
     """
-    absolute, relative = _largest(answered)
     if not task.may_be_coarse or not np.isfinite(relative):
         check_difference(absolute, relative, task.tolerance)
     typical = _typical(answered)
@@ -203,11 +205,10 @@ def _check_only_coarse(task, form, path, answered):
 
 def _typical(answered):
     """The difference where roundings have not grown, or of the most numbers."""
-    found = []
-    for answer, sample in answered:
-        pair = answer[: sample.typical], sample.references[: sample.typical]
-        found += [typical_difference(*pair), distribution(*pair)[0]]
-    return max(found)
+    return max(
+        max(typical_difference(*pair), distribution(*pair)[0])
+        for pair in _typical_pairs(answered)
+    )
 
 
 def _unrolled(task):

@@ -57,15 +57,7 @@ def plot_tradeoff(
             capsize=3,
             label=name,
         )
-        for place, s in zip(x, sparsities, strict=True):
-            ax.scatter(
-                np.full(len(errors[s]), place),
-                errors[s],
-                s=8,
-                color=look["color"],
-                alpha=0.5,
-                linewidths=0,
-            )
+        _dots(ax, x, [errors[s] for s in sparsities], look["color"])
     ax.set_xticks([100 * s for s in levels])
     ax.set_xlabel("sparsity (%)")
     ax.set_ylabel(label)
@@ -112,15 +104,7 @@ def plot_cost(
         costs = sorted(errors)
         means = [np.mean(errors[c]) for c in costs]
         ax.plot(costs, means, **look, markersize=5, label=name)
-        for c in costs:
-            ax.scatter(
-                np.full(len(errors[c]), c),
-                errors[c],
-                s=8,
-                color=look["color"],
-                alpha=0.5,
-                linewidths=0,
-            )
+        _dots(ax, costs, [errors[c] for c in costs], look["color"])
     ax.set_xscale("log")
     # Plain numbers, and enough of them where less than a decade is shown.
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
@@ -131,3 +115,16 @@ def plot_cost(
     style.legend(ax, len(results), fontsize=8)
     style.tidy(ax)
     return ax
+
+
+def _dots(ax, places, errors, color):
+    """The errors of single runs, above each other at every place."""
+    for place, values in zip(places, errors, strict=True):
+        ax.scatter(
+            np.full(len(values), place),
+            values,
+            s=8,
+            color=color,
+            alpha=0.5,
+            linewidths=0,
+        )

@@ -6,27 +6,22 @@ import numbers
 
 def positive_integer(name, value):
     """`value` as an `int`, if it is a positive integer."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or value < 1
-    ):
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value!r}"
-        )
-    return int(value)
+    return _integer(name, value, 1, "a positive integer")
 
 
 def natural(name, value):
     """`value` as an `int`, if it is an integer of at least 0."""
+    return _integer(name, value, 0, "an integer of at least 0")
+
+
+def _integer(name, value, least, allowed):
     if (
         isinstance(value, bool)
         or not isinstance(value, numbers.Integral)
-        or value < 0
+        or value < least
     ):
         raise ValueError(
-            f"`{name}` must be an integer of at least 0. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must be {allowed}. Received: {name}={value!r}"
         )
     return int(value)
 

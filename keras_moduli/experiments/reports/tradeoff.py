@@ -139,30 +139,44 @@ def _file(run):
         return folders.read_json(record)
     task = run.settings.make_task()
     model = run.model()
-    compile_as_task(model, task)
     x, y = first(_EXAMPLES, task.test[0]), first(_EXAMPLES, task.test[1])
-    report = export_tflite(
-        model,
-        _path(run),
-        QUANTIZATION,
-        layout="auto" if run.settings.sparsity else "dense",
-        sequence_length=task.sequence_length,
-        inputs=first(_CALIBRATION, task.validation[0]),
-    )
+    layout = "auto" if run.settings.sparsity else "dense"
+    report, of_file = tested_file(model, task, _path(run), layout, x, y)
     found = {
         "units": recurrent_units(model),
         "bytes": report.bytes,
         "layout": report.layout,
-        "of_file": evaluate_tflite(_path(run), x, y, model)[task.metric],
+        "of_file": of_file,
         "of_model": _evaluated(model, x, y, task)[task.metric],
     }
     folders.write_json(record, found)
     return found
 
 
-def compile_as_task(model, task):
-    """Gives a model that was kept without its metrics those of its task."""
+def tested_file(model, task, path, layout, x, y):
+    """Exports a trained model, and tests the file.
+
+    Args:
+        model: The model of a run, which is compiled for its task here.
+        task: The run's task.
+        path: The `.tflite` file to write.
+        layout: As in `export_tflite`.
+        x, y: What to test the file on.
+
+    Returns:
+        The `ExportReport`, and the task's metric of the file.
+    """
+    report = export_tflite(
+        model,
+        path,
+        QUANTIZATION,
+        layout=layout,
+        sequence_length=task.sequence_length,
+        inputs=first(_CALIBRATION, task.validation[0]),
+    )
+    # What a run keeps has no metrics.
     model.compile_from_config(task.model(1, None).get_compile_config())
+    return report, evaluate_tflite(path, x, y, model)[task.metric]
 
 
 def recurrent_units(model):

@@ -13,6 +13,7 @@ from keras_moduli.pruning.masks import apply_masks
 
 PRUNED = "pruned"
 _NAMES = (PRUNED, "near+random:SHARE", *KINDS)
+_NEAR_SHARE = r"near\+random:(\d*\.?\d+|\d+\.)"
 # Kinds that measure no distance.
 WITHOUT_SPACE = ("own+random", "own", "random")
 
@@ -23,17 +24,15 @@ def parse(connections):
     Raises:
         ValueError: If it names none.
     """
-    found = re.fullmatch(r"(near\+random):([0-9.]+)", str(connections))
-    kind, share = found.groups() if found else (connections, "0.5")
-    try:
-        if kind not in (PRUNED, *KINDS) or not 0 <= float(share) <= 1:
-            raise ValueError
-    except ValueError:
-        raise ValueError(
-            f"`connections` must be one of {', '.join(_NAMES)}, with a share "
-            f"from 0 to 1. Received: connections={connections!r}"
-        ) from None
-    return kind, float(share)
+    found = re.fullmatch(_NEAR_SHARE, str(connections))
+    if found and float(found[1]) <= 1:
+        return "near+random", float(found[1])
+    if connections in (PRUNED, *KINDS):
+        return connections, 0.5
+    raise ValueError(
+        f"`connections` must be one of {', '.join(_NAMES)}, with a share "
+        f"from 0 to 1. Received: connections={connections!r}"
+    )
 
 
 def without_recurrent(weights):
