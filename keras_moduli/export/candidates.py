@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.flatbuffers import flatbuffer
+from keras_moduli.export.flatbuffers import zeros
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.streaming import StreamingProgram
@@ -145,6 +146,8 @@ def _converted(task, form, quantization):
         task.calibration if quantization == "full_int8" else None,
     )
     content, notes = form.finish(content, task.optimize_for)
+    if content is not None:
+        content = zeros.fill(content)
     return content, plan.notes + notes
 
 

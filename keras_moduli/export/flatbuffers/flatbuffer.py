@@ -191,7 +191,7 @@ class Place:
     def mark_users(self, version):
         """Gives the operators that use the tensor another version."""
         for user in self.users:
-            user.opcodeIndex = _operator_code(
+            user.opcodeIndex = operator_code(
                 self.model, "FULLY_CONNECTED", version
             )
 
@@ -206,7 +206,7 @@ class Place:
         dense.quantization = sparse.quantization
         self.graph.tensors.append(dense)
         operator = schema.OperatorT()
-        operator.opcodeIndex = _operator_code(self.model, "DENSIFY", 1)
+        operator.opcodeIndex = operator_code(self.model, "DENSIFY", 1)
         operator.builtinOptionsType = schema.BuiltinOptions.DensifyOptions
         operator.builtinOptions = schema.DensifyOptionsT()
         operator.inputs = [self.index]
@@ -219,7 +219,7 @@ class Place:
         self.graph.operators.insert(0, operator)
 
 
-def _operator_code(model, name, version):
+def operator_code(model, name, version):
     """The index of an operator code, added if there is none yet."""
     from ai_edge_litert import schema_py_generated as schema
 

@@ -1,0 +1,89 @@
+"""Constants of nothing but zeros are made when a file runs, not stored.
+
+A loop over a sequence begins with an array for all of its outputs, and states,
+which the converter stores as they are: as many zeros as the sequence has steps
+times units, often more than the weights of a pruned layer.
+"""
+
+import numpy as np
+
+from keras_moduli.export.flatbuffers import flatbuffer
+
+_SMALLEST = 256  # values; fewer are not worth an operator
+
+
+def fill(content):
+    """Lets loops begin with zeros that a FILL operator makes.
+
+    Args:
+        content: The bytes of a file.
+
+    Returns:
+        The bytes of a file that computes the same.
+    """
+    model = flatbuffer.read(content)
+    found = [
+        (graph, index)
+        for graph in model.subgraphs
+        for index in range(len(graph.tensors))
+        if _is_zeros_of_a_loop(model, graph, index)
+    ]
+    if not found:
+        return content
+    for graph, index in found:
+        _insert_fill(model, graph, index)
+    return flatbuffer.write(model)
+
+
+def _is_zeros_of_a_loop(model, graph, index):
+    tensor = graph.tensors[index]
+    users = [o for o in graph.operators or [] if index in o.inputs]
+    if (
+        not users
+        or index in graph.outputs
+        or flatbuffer.type_of(tensor) != "float32"
+        or any(flatbuffer.name_of(model, user) != "WHILE" for user in users)
+    ):
+        return False
+    values = flatbuffer.constant(model, tensor)
+    return values is not None and values.size >= _SMALLEST and not values.any()
+
+
+def _insert_fill(model, graph, index):
+    """The tensor becomes the result of an operator, and loses its buffer."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = graph.tensors[index]
+    operator = schema.OperatorT()
+    operator.opcodeIndex = flatbuffer.operator_code(model, "FILL", 1)
+    operator.inputs = [
+        _constant(model, graph, tensor.name + suffix, values)
+        for suffix, values in (
+            (b"/shape", np.array(tensor.shape, "int32")),
+            (b"/zero", np.zeros((), "float32")),
+        )
+    ]
+    operator.outputs = [index]
+    tensor.buffer = _new_buffer(model, None)
+    graph.operators.insert(0, operator)
+
+
+def _constant(model, graph, name, values):
+    """The index of a new tensor."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape = name, list(values.shape)
+    tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
+    tensor.buffer = _new_buffer(model, values.tobytes())
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _new_buffer(model, data):
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = None if data is None else np.frombuffer(data, "uint8")
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
