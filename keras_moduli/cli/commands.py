@@ -33,12 +33,21 @@ def parser():
 def _add_train(commands):
     command = commands.add_parser(
         "train",
-        help="train a model dense and sparse, export and compare them",
-        description="Trains a model dense, then regularized and pruned, "
-        "exports both, and compares size, speed and quality.",
+        help="train a sparse model and its rivals, export and compare them",
+        description="Trains a sparse model and what it has to beat, exports "
+        "all, and compares size, speed and quality.",
     )
     _add_common(command)
     options.add_options(command)
+    command.add_argument(
+        "--beside",
+        type=options.list_of(str),
+        metavar="NAME,...",
+        help="rivals to train: dense, of as many units; twin, a dense one "
+        "with as many bytes in its file; plain, with as many connections but "
+        "no geometry (default: twin, and dense, or plain with fixed "
+        "connections)",
+    )
     which = command.add_mutually_exclusive_group()
     which.add_argument(
         "--overwrite", action="store_true", help="replace an earlier run"

@@ -94,10 +94,12 @@ def _deadline(arguments):
 def _job(arguments):
     """The job that the arguments ask for."""
     given = options.given(arguments)
+    beside = arguments.beside
     if arguments.resume:
+        given |= {"beside": tuple(beside)} if beside else {}
         return Job.resume(arguments.out, arguments.task, given)
     settings = Settings.of(arguments.task, given, arguments.preset)
-    return Job.start(arguments.out, settings, arguments.overwrite)
+    return Job.start(arguments.out, settings, arguments.overwrite, beside)
 
 
 def sweep(arguments):

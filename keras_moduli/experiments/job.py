@@ -1,4 +1,4 @@
-"""The main job: dense and sparse trainings, exports, comparison, report."""
+"""The main job: a sparse training, its rivals, exports, comparison, report."""
 
 import dataclasses
 import shutil
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from keras_moduli.experiments import rivals
 from keras_moduli.experiments.reports import report
 from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.reports.pictures import draw
@@ -13,26 +14,19 @@ from keras_moduli.experiments.reports.tradeoff import recurrent_units
 from keras_moduli.experiments.reports.tradeoff import tested_file
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.models import check
-from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
-from keras_moduli.experiments.runs.twin import twin_units
 from keras_moduli.export import export_saved_model
 from keras_moduli.tasks.streams import first
 from keras_moduli.utils.files import atomic_path
 from keras_moduli.utils.files import write_text
 
 # The dense file is what everybody has, also where `auto` found a better one.
-_LAYOUTS = {"dense": "dense", "twin": "dense", "sparse": "auto"}
-# Small nets like larger steps: the twin is the better one of two trainings, at
-# the learning rate of the others and at so many times as much.
-_TWIN_RATES = {"twin": 1, "twin_fast": 3}
+_LAYOUTS = {rivals.DENSE: "dense", rivals.TWIN: "dense"}
 
 
 class Job:
-    """Trains a model dense and sparse, and the dense twin of the sparse one.
-
-    All are exported and compared.
+    """Trains a sparse model and its rivals, exports and compares all.
 
     Made by `start` or `resume`, which raise on bad input before anything is
     written.
@@ -41,20 +35,29 @@ class Job:
         folder: Where everything is written.
         settings: The `Settings` of the sparse run.
         task: What `settings.make_task()` gave.
+        beside: The names of its rivals, some of `rivals.RIVALS`.
+
+    Attributes:
+        runs: A dict from name to `Run`: once they are trained, the rivals'
+            best ones too, the sparse one last.
     """
 
-    def __init__(self, folder, settings, task):
+    def __init__(self, folder, settings, task, beside):
         self.folder = Path(folder)
         self.settings = settings
         self.task = task
-        self.runs = {
-            "dense": Run(self.folder / "dense", settings.dense(), task),
-            "sparse": Run(self.folder / "sparse", settings, task),
-        }
+        self.beside = beside
+        self.runs = {"sparse": Run(self.folder / "sparse", settings, task)}
 
     @classmethod
-    def start(cls, folder, settings, overwrite=False):
+    def start(cls, folder, settings, overwrite=False, beside=None):
         """A new job in a new folder.
+
+        Args:
+            folder: The folder.
+            settings: The `Settings` of the sparse run.
+            overwrite: Whether to replace an earlier run.
+            beside: The names of the rivals, `None` for the usual ones.
 
         Raises:
             ValueError: If the folder or a setting cannot be used; nothing is
@@ -62,13 +65,19 @@ class Job:
         """
         folder = Path(folder).absolute()
         folders.check_new(folder, overwrite)
+        beside = rivals.checked(beside, settings)
         task = settings.make_task()
         check(settings, task)
         folders.clean(folder)
         folders.create(
-            folder, {"settings": settings.to_dict(), "data": task.digest}
+            folder,
+            {
+                "settings": settings.to_dict(),
+                "data": task.digest,
+                "beside": beside,
+            },
         )
-        return cls(folder, settings, task)
+        return cls(folder, settings, task, beside)
 
     @classmethod
     def resume(cls, folder, task, given):
@@ -92,7 +101,8 @@ class Job:
             )
         settings = Settings.from_dict(document["settings"])
         task_settings = dataclasses.asdict(settings.make_task())
-        stored = {**task_settings, **settings.to_dict()}
+        beside = rivals.checked(document.get("beside"), settings)
+        stored = {**task_settings, **settings.to_dict(), "beside": beside}
         for name, value in {"task": task, **given}.items():
             if stored.get(name) != value:
                 raise ValueError(
@@ -106,7 +116,7 @@ class Job:
                 f"{task.describe()}. Received: out='{folder}'"
             )
         folders.clean(folder)
-        return cls(folder, settings, task)
+        return cls(folder, settings, task, beside)
 
     def run(self, console, deadline=None):
         """Does everything that is not done yet.
@@ -129,45 +139,44 @@ class Job:
     def _do(self, console, done, deadline):
         for name, text in self.task.assets().items():
             write_text(self.folder / name, text)
-        for name, run in self.runs.items():
-            run.train(console, name, deadline)
-        self._add_twin(console, deadline)
-        with console.status("Exporting and comparing"):
-            result = self._compare(console)
+        self.runs["sparse"].train(console, "sparse", deadline)
+        with console.status("Exporting"):
+            files = {"sparse": self._files("sparse", console)}
+        for name in self.beside:
+            self._add(name, files, console, deadline)
+        self.runs = {
+            name: self.runs[name]
+            for name in (*self.beside, "sparse")
+            if name in self.runs
+        }
+        with console.status("Comparing"):
+            result = self._compare(files)
         with console.status("Drawing"):
             result["pictures"] = self._draw(console)
         write_text(self.folder / "report.md", report.markdown(result))
         folders.write_json(done, result)
 
-    def _add_twin(self, console, deadline):
-        """Trains the dense model of as many weights, if there is one."""
-        settings = self.settings
-        if not settings.sparsity or settings.control == DENSE_TWIN:
-            return
+    def _add(self, name, files, console, deadline):
+        """Trains a rival and exports it, if there is one."""
         try:
-            twin_units(self.task, settings.weights, settings.sparsity)
+            runs = rivals.runs(name, self, _bytes(files["sparse"]))
         except ValueError as error:
-            console.print(f"No dense twin: {error}")
+            console.print(f"No {report.NAMES[name]}: {error}")
             return
-        rate = self.task.first_learning_rate
-        twins = []
-        for name, times in _TWIN_RATES.items():
-            twin = settings.twin(times * rate)
-            run = Run(self.folder / name, twin, twin.make_task())
+        trained = []
+        for run in runs:
+            label = run.folder.name
             try:
-                run.train(console, name, deadline)
+                run.train(console, label, deadline)
             except FloatingPointError:
-                console.print(f"{name}: its learning rate is too large")
-                continue
-            twins.append(run)
-        if twins:
+                console.print(f"{label}: its learning rate is too large")
+            else:
+                trained.append(run)
+        if trained:
             metric = self.task.metric
-            best = min(twins, key=lambda run: run.metrics()[metric])
-            self.runs = {
-                "dense": self.runs["dense"],
-                "twin": best,
-                "sparse": self.runs["sparse"],
-            }
+            self.runs[name] = min(trained, key=lambda r: r.metrics()[metric])
+            with console.status("Exporting"):
+                files[name] = self._files(name, console)
 
     def _draw(self, console):
         """The names of the pictures; machines that only train need none."""
@@ -177,35 +186,40 @@ class Job:
             console.print(f"No pictures: {error}")
             return []
 
-    def _compare(self, console):
-        models = {name: run.model() for name, run in self.runs.items()}
-        places = {name: run.folder for name, run in self.runs.items()}
-        places["sparse"] = self.folder
-        _copy(
-            self.folder / "sparse" / "model.keras", self.folder / "model.keras"
-        )
-        files = {
-            name: {"keras": report.file_sizes(place / "model.keras")}
-            for name, place in places.items()
-        }
-        latency = {}
+    def _place(self, name):
+        """The folder of a model's files."""
+        return self.folder if name == "sparse" else self.runs[name].folder
+
+    def _files(self, name, console):
+        """Writes a model's files, and measures them.
+
+        Returns:
+            A dict from format to a dict with `bytes` and `gzip_bytes`.
+        """
+        place = self._place(name)
+        if name == "sparse":
+            _copy(place / "sparse" / "model.keras", place / "model.keras")
+        files = {"keras": report.file_sizes(place / "model.keras")}
         if keras.backend.backend() == "tensorflow":
-            for name, place in places.items():
-                files[name].update(
-                    self._export(models[name], place, _LAYOUTS[name])
-                )
-            latency = latencies(
-                {n: place / "model.tflite" for n, place in places.items()},
-                first(1, self.task.validation[0]),
-            )
-        else:
+            layout = _LAYOUTS.get(name, "auto")
+            return files | self._export(self.runs[name].model(), place, layout)
+        if name == "sparse":
             console.print(
                 "No exports: they need the TensorFlow backend, this is "
                 f"{keras.backend.backend()}. The trained models can be "
                 "exported later, where KERAS_BACKEND=tensorflow."
             )
-        units = {name: recurrent_units(m) for name, m in models.items()}
-        return report.build(self, units, files, latency)
+        return files
+
+    def _compare(self, files):
+        units = {n: recurrent_units(r.model()) for n, r in self.runs.items()}
+        times = {}
+        if _bytes(files["sparse"]):
+            times = latencies(
+                {n: self._place(n) / "model.tflite" for n in self.runs},
+                first(1, self.task.validation[0]),
+            )
+        return report.build(self, units, files, times)
 
     def _export(self, model, folder, layout):
         """Writes the SavedModel and the .tflite file of one model."""
@@ -221,6 +235,11 @@ class Job:
             "saved_model": saved.to_dict(),
             "tflite": {**tflite.to_dict(), self.task.metric: metric},
         }
+
+
+def _bytes(files):
+    """The bytes of an exported file, `None` if there is none."""
+    return files["tflite"]["bytes"] if "tflite" in files else None
 
 
 def _copy(source, target):

@@ -57,7 +57,7 @@ def build(job, units, files, latency):
 def rows(report):
     """The table: a list of tuples of strings, what and a cell per model."""
     models = report["models"]
-    dense, sparse = models["dense"], models["sparse"]
+    sparse = models["sparse"]
 
     def row(label, read, form):
         return label, *(form.format(read(model)) for model in models.values())
@@ -76,10 +76,10 @@ def rows(report):
         ),
         *(
             row(f"sparsity of {path}", _sparsity_of(path), "{:.1%}")
-            for path in dense["sparsity"]
+            for path in sparse["sparsity"]
         ),
     ]
-    for name, value in dense.get("rivals", {}).items():
+    for name, value in sparse.get("rivals", {}).items():
         each = [f"{value:#.4g}"] * len(models)
         table.append((f"without a network: {name}", *each))
     if sparse["ticket"]:
@@ -89,7 +89,7 @@ def rows(report):
             3, ("the same of the lottery ticket", *others, f"{ticket:#.4g}")
         )
     for kind, label in _FORMATS.items():
-        if kind in dense["files"]:
+        if kind in sparse["files"]:
             table += [
                 row(label, _size_of(kind, "bytes"), "{:,} bytes"),
                 row(
@@ -98,7 +98,7 @@ def rows(report):
                     "{:,} bytes",
                 ),
             ]
-    if dense["latency"]:
+    if sparse["latency"]:
         table += [
             row(
                 f"test {report['metric_label']} of the .tflite",
@@ -122,7 +122,12 @@ _FORMATS = {
     "saved_model": "SavedModel",
     "tflite": ".tflite, int8",
 }
-NAMES = {"dense": "dense", "twin": "dense twin", "sparse": "sparse"}
+NAMES = {
+    "dense": "dense",
+    "twin": "dense twin",
+    "plain": "without geometry",
+    "sparse": "sparse",
+}
 
 
 def _sparsity_of(path):
@@ -159,6 +164,8 @@ def markdown(report):
     lines += ["", f"Data: {report['data']}.", "", _how(settings), ""]
     if "twin" in report["models"]:
         lines += [_twin(report["models"]["twin"]), ""]
+    if "plain" in report["models"]:
+        lines += [_plain(settings), ""]
     if "tflite" in report["models"]["sparse"]["files"]:
         lines += [_what_runs(report["models"]), ""]
     lines += [
@@ -207,12 +214,20 @@ def _sparse(settings):
 
 def _twin(twin):
     """What the dense twin is."""
+    what = "bytes in its .tflite" if "tflite" in twin["files"] else "weights"
     return (
-        f"The dense twin has as many weights as are left of the sparse model, "
-        f"in {twin['units']:,} recurrent units. It is the better one, on the "
+        f"The dense twin has as many {what} as the sparse model, in "
+        f"{twin['units']:,} recurrent units. It is the better one, on the "
         "validation data, of trainings at the others' learning rate and at "
         f"three times as much: {twin['learning_rate']:g}."
     )
+
+
+def _plain(settings):
+    """What the model without geometry is."""
+    if settings["connections"] != PRUNED:
+        return "The one without geometry has as many connections at random."
+    return "The one without geometry is pruned alike, without a regularizer."
 
 
 def _what_runs(models):
@@ -232,7 +247,7 @@ def _what_runs(models):
 def _title(report):
     sparsity = report["settings"]["sparsity"]
     return (
-        f"{report['task']}: dense beside {sparsity:.0%} sparse "
+        f"{report['task']}, {sparsity:.0%} sparse "
         f"({report['settings']['weights']})"
     )
 

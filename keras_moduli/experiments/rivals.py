@@ -1,0 +1,107 @@
+"""What a job trains beside the sparse model: the nets that it has to beat."""
+
+import dataclasses
+
+from keras_moduli.experiments.reports.equal_file import units_of_file
+from keras_moduli.experiments.reports.tradeoff import QUANTIZATION
+from keras_moduli.experiments.runs.settings import DENSE_TWIN
+from keras_moduli.experiments.runs.settings import NO_REGULARIZER
+from keras_moduli.experiments.runs.training import Run
+from keras_moduli.experiments.runs.twin import twin_units
+
+DENSE, TWIN, PLAIN = RIVALS = "dense", "twin", "plain"
+
+# Small nets like other steps than large ones: the twin is the best of several
+# trainings, at the learning rate of the others times so much.
+_TWIN_RATES = {"twin": 1, "twin_fast": 3}
+
+
+def checked(names, settings):
+    """The names of rivals, as a tuple in the order of `RIVALS`.
+
+    Args:
+        names: An iterable of them, or `None` for those that the settings
+            suggest: a net that was pruned stands beside the dense one that it
+            began as, one that was sparse from its first step beside one of
+            random connections. Both have a twin.
+        settings: The `Settings` of the sparse run.
+
+    Raises:
+        ValueError: If there is no such rival.
+    """
+    if names is None:
+        names = [PLAIN if settings.fixed else DENSE]
+        names += [TWIN] * _has_twin(settings)
+        return tuple(n for n in RIVALS if n in names and _exists(n, settings))
+    for name in names:
+        if name not in RIVALS or not _exists(name, settings):
+            raise ValueError(
+                "`beside` must name nets that differ from the sparse one, of "
+                f"{', '.join(n for n in RIVALS if _exists(n, settings))}. "
+                f"Received: {name!r}"
+            )
+    return tuple(name for name in RIVALS if name in names)
+
+
+def _has_twin(settings):
+    return settings.sparsity > 0 and settings.control != DENSE_TWIN
+
+
+def _exists(name, settings):
+    if name == TWIN:
+        return _has_twin(settings)
+    return name != PLAIN or plain(settings) != settings.effective()
+
+
+def plain(settings):
+    """The same run with as many connections, chosen without a geometry."""
+    if settings.fixed:
+        other = dataclasses.replace(settings, connections="random")
+    else:
+        other = dataclasses.replace(settings, control=NO_REGULARIZER)
+    return dataclasses.replace(other, lottery=False).effective()
+
+
+def runs(name, job, size):
+    """The trainings of a rival, of which the best one counts.
+
+    Args:
+        name: One of `RIVALS`.
+        job: The `Job`.
+        size: Bytes of the sparse model's exported file, or `None`.
+
+    Returns:
+        A list of `Run`.
+
+    Raises:
+        ValueError: If no dense model is as small.
+    """
+    if name != TWIN:
+        make = {DENSE: job.settings.dense, PLAIN: lambda: plain(job.settings)}
+        return [Run(job.folder / name, make[name](), job.task)]
+    units = _twin_units(job, size)
+    return [
+        _twin(job, folder, units, times * job.task.first_learning_rate)
+        for folder, times in _TWIN_RATES.items()
+    ]
+
+
+def _twin_units(job, size):
+    """By the bytes of the file, or, where there is none, by weights."""
+    settings = job.settings
+    if size is None:
+        return twin_units(job.task, settings.weights, settings.sparsity)
+    return units_of_file(job.task, size, QUANTIZATION)[0]
+
+
+def _twin(job, folder, units, rate):
+    settings = job.settings.dense()
+    settings = dataclasses.replace(
+        settings,
+        task_settings={
+            **settings.task_settings,
+            "units": units,
+            "learning_rate": rate,
+        },
+    )
+    return Run(job.folder / folder, settings, settings.make_task())

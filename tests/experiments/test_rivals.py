@@ -1,0 +1,84 @@
+"""What stands beside the sparse model of a job."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from keras_moduli.experiments import rivals
+from keras_moduli.experiments.job import Job
+from keras_moduli.experiments.runs.settings import Settings
+
+QUIET = Console(quiet=True)
+TINY = {
+    "units": 16,
+    "cells": 12,
+    "sequence_length": 4,
+    "validation_size": 20,
+    "steps": 4,
+    "epochs": 2,
+}
+
+
+def settings(**given):
+    return Settings.of("navigation", {**TINY, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("dense", "twin")),
+        ({"control": "none"}, ("dense", "twin")),
+        ({"connections": "own+random"}, ("twin", "plain")),
+        ({"connections": "random"}, ("twin",)),
+        ({"sparsity": 0.0}, ("dense",)),
+        ({"control": "dense_twin"}, ("dense",)),
+    ],
+)
+def test_the_usual_rivals(given, expected):
+    assert rivals.checked(None, settings(**given)) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        (["chess"], {}),
+        (["plain"], {"control": "none"}),
+        (["plain"], {"connections": "random"}),
+        (["twin"], {"sparsity": 0.0}),
+    ],
+)
+def test_a_rival_has_to_differ(names, given):
+    with pytest.raises(ValueError, match=r"`beside` must.*Received"):
+        rivals.checked(names, settings(**given))
+
+
+def test_without_geometry_all_else_is_the_same():
+    given = {"space": "klein_bottle", "factor": 0.3, "lottery": True}
+    plain = rivals.plain(settings(**given)).to_dict()
+    sparse = settings(**given).to_dict()
+    changed = {name for name in sparse if sparse[name] != plain[name]}
+    # Without a regularizer there is no space.
+    assert changed == {"control", "lottery", "space", "factor"}
+    assert plain["control"] == "none"
+
+
+def test_a_job_with_connections_from_the_first_step(tmp_path):
+    given = {
+        "connections": "own+random",
+        "group_size": 8,
+        "sparsity": 0.5,
+        "weights": "recurrent",
+    }
+    job = Job.start(tmp_path / "run", settings(**given), beside=["plain"])
+    result = job.run(QUIET)
+    assert list(result["models"]) == ["plain", "sparse"]
+    for folder, connections in (("plain", "random"), ("sparse", "own+random")):
+        stored = tmp_path / "run" / folder / "settings.json"
+        assert json.loads(stored.read_text())["connections"] == connections
+    page = (tmp_path / "run" / "report.md").read_text()
+    assert "| | without geometry | sparse |" in page
+    again = Job.resume(tmp_path / "run", "navigation", {})
+    assert again.run(QUIET) == result
+    with pytest.raises(ValueError, match="`beside` of the run to resume"):
+        Job.resume(tmp_path / "run", "navigation", {"beside": ("twin",)})
