@@ -76,6 +76,8 @@ class Row:
         name = self._without_groups
         if self.settings.group_size > 1:
             name += f", groups of {self.settings.group_size}"
+        if self.settings.blocks:
+            name += ", blocks of {} x {}".format(*self.settings.blocks)
         return name
 
     @property

@@ -105,6 +105,13 @@ class Settings:
         """Whether the recurrent connections are there from the start."""
         return self.connections != PRUNED
 
+    @property
+    def blocks(self):
+        """The size of the blocks that are pruned, `None` for single weights."""
+        size = self.effective().block_size
+        pruned = self.sparsity > 0.0 and self.control != DENSE_TWIN
+        return size if pruned and math.prod(size) > 1 else None
+
     @classmethod
     def of(cls, task, given, preset="small"):
         """The settings of a task that has some settings given.

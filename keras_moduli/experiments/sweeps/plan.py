@@ -115,6 +115,8 @@ def run_name(settings):
         ]
     if settings.group_size > 1:
         parts.append(f"groups{settings.group_size}")
+    if settings.blocks:
+        parts.append("blocks{}x{}".format(*settings.blocks))
     parts += [
         f"{short}{settings.task_settings[name]:g}"
         for name, short in _OF_TASK.items()
