@@ -6,7 +6,7 @@ import os
 # Option: (type, metavar, help). The defaults in the help are language's; a
 # test holds them to the truth.
 TASK_OPTIONS = {
-    "units": (int, "N", "recurrent units (default: 256)"),
+    "units": (int, "N", "recurrent units (default: 512)"),
     "cell": (
         str,
         "NAME",
@@ -59,12 +59,12 @@ TASK_OPTIONS = {
     "learning_rate": (
         float,
         "X",
-        "learning rate, else the task's or the recipe's (default: None)",
+        "learning rate, else the task's or the recipe's (default: 0.02)",
     ),
 }
 RUN_OPTIONS = {
-    "steps": (int, "N", "optimizer steps of each model (default: 1200)"),
-    "epochs": (int, "N", "epochs they are divided into (default: 12)"),
+    "steps": (int, "N", "optimizer steps of each model (default: 600)"),
+    "epochs": (int, "N", "epochs they are divided into (default: 6)"),
     "space": (str, "NAME", "moduli space (default: torus)"),
     "inhibitor": (
         str,
@@ -87,7 +87,7 @@ RUN_OPTIONS = {
     "points": (
         str,
         "HOW",
-        "how neurons are placed, uniform or ordered (default: ordered)",
+        "how neurons are placed, uniform or ordered (default: uniform)",
     ),
     "ranking": (
         str,
@@ -124,19 +124,20 @@ RUN_OPTIONS = {
         int,
         ("SOURCES", "TARGETS"),
         "prune blocks of so many weights; 4 1 run fast in a .tflite, 1 1 "
-        "prunes each weight for itself (default: 4 1)",
+        "prunes each weight for itself (default: 1 1)",
     ),
     "connections": (
         str,
         "NAME",
         "how recurrent kernels get theirs: pruned, or, from the first step, "
-        "near, near+random:SHARE, own+random, own or random (default: pruned)",
+        "near, near+random:SHARE, own+random, own or random (default: "
+        "near+random:0.5)",
     ),
     "group_size": (
         int,
         "N",
         "consecutive neurons that read the same others; from 8 on, with fixed "
-        "connections, training is as sparse as the model (default: 1)",
+        "connections, training is as sparse as the model (default: 32)",
     ),
     "seed": (int, "N", "of weights, embedding and data order (default: 0)"),
 }
@@ -179,7 +180,8 @@ def add_options(command, lists=()):
         default="small",
         metavar="NAME",
         help="sizes to begin with: small or paper, for language also "
-        "small_word (default: small); the defaults above are language's",
+        "pruned (what prunes in training) and small_word (default: small); "
+        "the defaults above are language's",
     )
 
 

@@ -186,7 +186,7 @@ def sources(
         " an integer array (groups, fan_in), a boolean array (units, units),",
     )
     wanted = source_count(units, fan_in)
-    group_size = _group_size(units, group_size, wanted, kind.reads_itself)
+    group_size = chosen_group_size(units, group_size, wanted, kind)
     return table(
         connections,
         Groups(units, units, group_size),
@@ -261,10 +261,18 @@ def share(name, value):
     return float(value)
 
 
-def _group_size(units, group_size, wanted, reads_itself):
+def chosen_group_size(units, group_size, wanted, kind):
+    """The group size that was given, or, for `None`, one that suits.
+
+    Args:
+        units: How many neurons.
+        group_size: An integer or `None`.
+        wanted: How many sources a group shall read.
+        kind: One of the values of `KINDS`.
+    """
     if group_size is not None:
         return given_connections.checked_group_size(units, group_size)
-    limit = min(_LARGEST_GROUP, wanted) if reads_itself else _LARGEST_GROUP
+    limit = min(_LARGEST_GROUP, wanted) if kind.reads_itself else _LARGEST_GROUP
     sizes = given_connections.group_sizes(units)
     return max([size for size in sizes if size <= limit] or sizes[:1])
 

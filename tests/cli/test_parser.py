@@ -82,6 +82,14 @@ BAD = [
     (["train", "language", "--out", "/proc/run"], "/proc"),
     (["train", "language", "--out", "OUT", "--preset", "huge"], "`preset`"),
     (["train", "language", "--out", "OUT", "--cells", "9"], "cells=9"),
+    (
+        "train language --out OUT --preset small --factor 1".split(),
+        "fixed from the first step",
+    ),
+    (
+        "train language --out OUT --preset small --block-size 4 1".split(),
+        "fixed from the first step",
+    ),
     (["train", "language", "--out", "OUT", "--control", "l3"], "`control`"),
     (["train", "language", "--out", "OUT", "--points", "here"], "`points`"),
     (["train", "language", "--out", "OUT", "--level", "line"], "`level`"),
@@ -133,9 +141,10 @@ def test_bad_input_is_one_line_and_nothing_else(
 ):
     monkeypatch.chdir(files)
     before = sorted(files.rglob("*"))
-    text = ["--text", "good.txt"] if "language" in arguments else []
-    if "--text" not in arguments and "OUT" in arguments:
-        arguments = arguments + text
+    if "language" in arguments and "OUT" in arguments:
+        for option, usual in (("--text", "good.txt"), ("--preset", "pruned")):
+            if option not in arguments:
+                arguments = [*arguments, option, usual]
     status, printed = run(capsys, *arguments)
     assert status == 2
     assert printed.out == ""

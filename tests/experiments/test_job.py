@@ -41,6 +41,7 @@ def settings(text_file):
             "steps": 40,
             "epochs": 4,
         },
+        preset="pruned",
     )
 
 
@@ -214,7 +215,7 @@ def test_a_job_cannot_go_on_with_other_text(settings, tmp_path, text_file):
     file = tmp_path / "text.txt"
     file.write_text(SENTENCE * 200)
     given = {**settings.task_settings, "text": (str(file),)}
-    Job.start(tmp_path / "run", Settings.of("language", given))
+    Job.start(tmp_path / "run", Settings.of("language", given, "pruned"))
     file.write_text(SENTENCE * 200 + "More.")
     with pytest.raises(ValueError, match="other data"):
         Job.resume(tmp_path / "run", "language", {})
@@ -257,7 +258,7 @@ def test_bad_input_leaves_nothing_behind(
     settings, tmp_path, name, value, message
 ):
     impossible = Settings.of(
-        "language", {**settings.task_settings, name: value}
+        "language", {**settings.task_settings, name: value}, "pruned"
     )
     with pytest.raises(ValueError, match=message):
         Job.start(tmp_path / "run", impossible)

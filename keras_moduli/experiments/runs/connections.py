@@ -3,6 +3,8 @@
 import re
 
 from keras_moduli.layers.connections import KINDS
+from keras_moduli.layers.connections import chosen_group_size
+from keras_moduli.layers.connections import source_count
 from keras_moduli.layers.conversion import to_sparse
 from keras_moduli.layers.given_connections import group_sizes
 from keras_moduli.models.kernels import is_recurrent
@@ -33,6 +35,16 @@ def parse(connections):
         f"`connections` must be one of {', '.join(_NAMES)}, with a share "
         f"from 0 to 1. Received: connections={connections!r}"
     )
+
+
+def suiting_group_size(connections, units, sparsity):
+    """The largest group that suits so many units, up to 64; 1 if none does."""
+    kind = KINDS.get(parse(connections)[0], KINDS["near"])
+    if type(units) is not int or units < 1 or not 0 < sparsity < 1:
+        return 1  # which is an error, but not of the groups
+    wanted = source_count(units, 1 - sparsity)
+    size = chosen_group_size(units, None, wanted, kind)
+    return 1 if kind.reads_itself and size > wanted else size
 
 
 def without_recurrent(weights):

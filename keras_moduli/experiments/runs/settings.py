@@ -6,7 +6,9 @@ import math
 from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
 from keras_moduli.experiments.runs.connections import parse
+from keras_moduli.experiments.runs.connections import suiting_group_size
 from keras_moduli.experiments.runs.connections import without_recurrent
+from keras_moduli.experiments.runs.values import check_given
 from keras_moduli.experiments.runs.values import check_values
 from keras_moduli.patterns import SharedSources
 from keras_moduli.pruning.group import PruningGroup
@@ -97,6 +99,7 @@ class Settings:
         check_values(self)
         # These raise on names and numbers that are not allowed.
         self.make_task()
+        ModuliRegularizer(self.space, self.inhibitor)
         self.regularizer()
         self.pruning()
 
@@ -132,6 +135,9 @@ class Settings:
                 f"{sorted(presets)}. Received: preset={preset!r}"
             )
         whole = {**presets.get(preset, {}), **given}
+        if "control" in given and "connections" not in given:
+            whole["connections"] = PRUNED  # only these have controls
+        check_given(given, whole)
         if "epochs" not in given and "steps" in given:
             # Short trials have fewer epochs.
             epochs = whole.get("epochs", cls.epochs)
@@ -139,6 +145,12 @@ class Settings:
         run = {field.name for field in dataclasses.fields(cls)}
         own = {name: value for name, value in whole.items() if name not in run}
         rest = {name: value for name, value in whole.items() if name in run}
+        if rest.get("group_size", cls.group_size) is None:
+            rest["group_size"] = suiting_group_size(
+                rest["connections"],
+                own.get("units", TASKS[task].units),
+                rest.get("sparsity", cls.sparsity),
+            )
         if rest.get("steps", cls.steps) is not None:
             return cls(task=task, task_settings=own, **rest)
         # The preset wants one pass through the data in each epoch.

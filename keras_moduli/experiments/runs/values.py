@@ -2,9 +2,43 @@
 
 import dataclasses
 
+from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.connections import parse
 from keras_moduli.tasks import TASKS
 from keras_moduli.utils.argument_validation import positive_integer
+
+_OF_REGULARIZERS = ("factor", "scale", "points", "trainable")
+
+
+def unused_where_fixed(whole):
+    """The settings that fixed connections leave without effect.
+
+    Args:
+        whole: A dict of settings.
+    """
+    if whole.get("weights", "recurrent") == "recurrent":
+        return (*_OF_REGULARIZERS, "block_size")
+    return _OF_REGULARIZERS  # other kernels are pruned, in blocks
+
+
+def check_given(given, whole):
+    """Raises a ValueError for what was asked for and has no effect.
+
+    Args:
+        given: The settings that were asked for, a dict.
+        whole: These and the preset's.
+    """
+    connections = whole.get("connections", PRUNED)
+    if connections == PRUNED:
+        return
+    for name in unused_where_fixed(whole):
+        if name in given:
+            raise ValueError(
+                f"`{name}` is for connections that are pruned, and these are "
+                "fixed from the first step: take `connections` 'pruned', or "
+                f"a preset of that kind. Received: {name}={given[name]!r}, "
+                f"connections={connections!r}"
+            )
 
 
 def check_values(settings):

@@ -6,6 +6,7 @@ from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.experiments.runs.values import unused_where_fixed
 from keras_moduli.tasks import TASKS
 
 AXES = (
@@ -69,6 +70,10 @@ def plan(
     runs = {}
     for variant, seed in itertools.product(variants, range(seeds)):
         whole = {**given, **variant, "seed": seed}
+        if variant.get("connections", PRUNED) != PRUNED:
+            # Settings of the others, which are pruned.
+            unused = unused_where_fixed(whole)
+            whole = {k: v for k, v in whole.items() if k not in unused}
         settings = Settings.of(task, whole, preset).effective()
         runs[run_name(settings)] = settings
     return runs
@@ -131,7 +136,6 @@ _OF_TASK = {"learning_rate": "rate", "units": "units"}
 
 
 def _is_own(settings, name):
-    """Whether a setting of the task is neither a preset's nor the default."""
-    task = TASKS[settings.task]
-    usual = [getattr(task, name), *(p.get(name) for p in task.presets.values())]
-    return settings.task_settings.get(name) not in (None, *usual)
+    """Whether a setting of the task is not the task's default."""
+    default = getattr(TASKS[settings.task], name)
+    return settings.task_settings.get(name) not in (None, default)

@@ -12,6 +12,7 @@ def test_settings_survive_json():
     settings = Settings.of(
         "language",
         {"units": 8, "text": ("a.txt",), "block_size": (4, 1), "steps": 20},
+        preset="pruned",
     )
     assert settings.task_settings == {"units": 8, "text": ("a.txt",)}
     text = json.dumps(settings.to_dict())
@@ -100,7 +101,34 @@ def test_every_preset_works(task):
     for preset in TASKS[task].presets:
         settings = Settings.of(task, {}, preset)
         assert settings.make_task().units > 0
-        assert settings.pruning() is not None
+        assert settings.fixed or settings.pruning() is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ({}, 32),  # 51 sources
+        ({"units": 1024}, 64),  # 102
+        ({"units": 256}, 16),  # 26
+        ({"units": 64}, 1),  # 6: fewer than the smallest group
+        ({"units": 64, "sparsity": 0.5}, 32),
+        ({"units": 64, "group_size": 8, "connections": "random"}, 8),
+        ({"control": "none"}, 32),
+    ],
+)
+def test_groups_are_as_large_as_suits(given, size):
+    settings = Settings.of("language", given)
+    assert settings.group_size == size
+    assert settings.fixed == ("control" not in given)
+
+
+def test_what_has_no_effect_is_refused():
+    for name, value in (("factor", 1.0), ("block_size", (4, 1))):
+        with pytest.raises(ValueError, match=f"`{name}`.*fixed.*Received"):
+            Settings.of("language", {name: value})
+        Settings.of("language", {name: value, "connections": "pruned"})
+    # Other kernels are pruned, and in blocks.
+    Settings.of("language", {"block_size": (4, 1), "weights": "kernels"})
 
 
 def test_an_unknown_task_is_refused():
