@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from running import run
+from running import runner_of
 
 from keras_moduli import layers
 from keras_moduli.export import export_saved_model
@@ -39,6 +40,31 @@ def test_a_file_computes_what_the_model_does(layout, model, data, tmp_path):
         dense = export_tflite(model, tmp_path / "d.tflite", layout="dense")
         assert report.bytes < 0.6 * dense.bytes
         assert sum("sources each" in note for note in report.notes) == 2
+
+
+def test_sparse_input_kernels_are_gathered_too(tmp_path):
+    keras.utils.set_random_seed(0)
+    arguments = {"group_size": 16, "fan_in": 0.25, "kernel_fan_in": 10}
+    model = keras.Sequential(
+        [
+            keras.Input((6, 40), name="x"),
+            layers.SparseGRU(64, seed=1, **arguments),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(1, 6, 40)).astype("float32")
+    wanted = model.predict(x, verbose=0)
+    path = tmp_path / "m.tflite"
+    report = export_tflite(model, path, layout="gathered", streaming=True)
+    assert sum("read 10 sources each" in note for note in report.notes) == 1
+    assert sum("read 16 sources each" in note for note in report.notes) == 1
+    runner, state = runner_of(path), {}
+    for key, detail in runner.get_input_details().items():
+        if key.startswith("state_"):
+            state[key] = np.zeros(detail["shape"], "float32")
+    for step in range(6):
+        found = runner(x=x[:, step : step + 1], **state)
+        state = {key: found[key] for key in state}
+    np.testing.assert_allclose(found["output_0"], wanted, atol=2e-5)
 
 
 def test_a_saved_model_holds_the_surviving_weights(model, data, tmp_path):

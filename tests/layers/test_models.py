@@ -18,8 +18,8 @@ def sparse(kind="LSTM", units=32, **kwargs):
     return getattr(layers, f"Sparse{kind}")(units, **{**SPARSE, **kwargs})
 
 
-def cell(name, units=32):
-    return getattr(layers, f"Sparse{name}Cell")(units, **SPARSE)
+def cell(name, units=32, **kwargs):
+    return getattr(layers, f"Sparse{name}Cell")(units, **SPARSE, **kwargs)
 
 
 def model_of(*parts):
@@ -84,6 +84,29 @@ def test_config(name, kwargs):
     assert {key: ours[key] for key in plain} == plain
 
 
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"kernel_fan_in": 2},
+        {"kernel_fan_in": 0.5, "kernel_connections": "near+random"},
+        {"kernel_connections": [[2, 0], [1, 2]]},
+        {"kernel_connections": np.ones((3, 32), bool)},
+    ],
+    ids=range(4),
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_input_connections_stay(tmp_path, name, inputs):
+    model = model_of(sparse(name, seed=None, **inputs))
+    sources = model.layers[0].kernel_sources
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    for copy in (loaded, keras.models.clone_model(model)):
+        (layer,) = copy.layers
+        np.testing.assert_array_equal(layer.kernel_sources, sources)
+        assert layer.get_config() == model.layers[0].get_config()
+
+
 def test_fan_in_is_the_number_where_connections_say_it():
     given = sparse(connections=connections("given"), group_size=None)
     assert (given.fan_in, given.group_size) == (7, 16)
@@ -96,17 +119,20 @@ def test_an_unknown_argument():
         sparse(density=0.1)
 
 
-def wrapped(name):
-    yield keras.layers.Bidirectional(sparse(name, return_sequences=True))
-    yield keras.layers.RNN(cell(name))
-    cells = [cell(name), cell(name, 64)]
+def wrapped(name, inputs):
+    yield keras.layers.Bidirectional(
+        sparse(name, return_sequences=True, **inputs)
+    )
+    yield keras.layers.RNN(cell(name, **inputs))
+    cells = [cell(name, **inputs), cell(name, 64, **inputs)]
     yield keras.layers.RNN(keras.layers.StackedRNNCells(cells))
 
 
+@pytest.mark.parametrize("inputs", [{}, {"kernel_fan_in": 2}], ids=str)
 @pytest.mark.parametrize("wrapper", range(3))
 @pytest.mark.parametrize("name", NAMES)
-def test_wrappers(tmp_path, name, wrapper):
-    model = model_of(list(wrapped(name))[wrapper])
+def test_wrappers(tmp_path, name, wrapper, inputs):
+    model = model_of(list(wrapped(name, inputs))[wrapper])
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(X), model(X))
@@ -186,6 +212,43 @@ def test_to_sparse_takes_masks():
     )
 
 
+def test_sparse_inputs_of_a_dense_recurrent_kernel():
+    inputs = {"kernel_fan_in": 2, "group_size": 16}
+    model = model_of(sparse("GRU", **{**inputs, "fan_in": 1.0}))
+    again = layers.to_sparse(layers.to_plain(model))
+    assert again.layers[0].kernel_sources.shape == (2, 2)
+    assert again.layers[0].sources.shape == (1, 32)
+    np.testing.assert_allclose(again(X), model(X), atol=1e-6)
+
+
+def test_an_input_kernel_without_groups_stays_dense():
+    plain = layers.to_plain(model_of(sparse("LSTM")))
+    kernel = plain.layers[0].cell.kernel
+    kernel.assign(kernel * np.eye(3, 128, dtype="float32"))
+    again = layers.to_sparse(plain)
+    assert again.layers[0].kernel_sources is None
+    np.testing.assert_allclose(again(X), plain(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"kernel_fan_in": 4}, "`kernel_fan_in`.*integer from 1 to 3"),
+        ({"kernel_fan_in": 0.0}, "`kernel_fan_in` must be a float"),
+        ({"kernel_connections": "far"}, "`kernel_connections` must be an int"),
+        ({"kernel_connections": [[3]]}, "`kernel_connections`.*from 0 to 2"),
+        ({"kernel_connections": [[1], [2], [0]]}, "a row for each group"),
+        ({"kernel_connections": np.ones((4, 32), bool)}, "from 0 to 2"),
+        ({"kernel_connections": np.ones((3, 31), bool)}, "shape .3, 32."),
+    ],
+    ids=range(7),
+)
+def test_input_connections_that_cannot_be(inputs, message):
+    with pytest.raises(ValueError, match=message) as error:
+        model_of(sparse("GRU", **inputs))
+    assert "Received: " in str(error.value)
+
+
 def test_to_sparse_tells_what_it_cannot():
     model = model_of(keras.layers.LSTM(16))
     with pytest.raises(ValueError, match="has no zeros") as caught:
@@ -203,6 +266,10 @@ def test_to_sparse_tells_what_it_cannot():
 def test_mask_is_of_sparse_layers():
     with pytest.raises(ValueError, match="must be a sparse layer"):
         layers.mask(keras.layers.LSTM(8))
+    with pytest.raises(ValueError, match="one of kernel, recurrent_kernel"):
+        layers.mask(sparse(), "bias")
+    with pytest.raises(ValueError, match="must be built"):
+        layers.mask(sparse(), "kernel")
 
 
 def pruned(model, **kwargs):
