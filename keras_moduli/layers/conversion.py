@@ -9,9 +9,10 @@ from keras_moduli.layers.gathered_kernel import GatheredKernel
 from keras_moduli.layers.given_connections import sources_of
 from keras_moduli.layers.rebuilding import PLAIN
 from keras_moduli.layers.rebuilding import SPARSE
-from keras_moduli.layers.rebuilding import cells_of
+from keras_moduli.layers.rebuilding import RebuildingError
 from keras_moduli.layers.rebuilding import converted
 from keras_moduli.models.kernels import kernels
+from keras_moduli.models.layers import all_layers
 
 # What only sparse layers have in their configs, and only plain ones.
 _OF_SPARSE = (
@@ -119,6 +120,11 @@ def to_plain(model: keras.Model, moments: bool = True) -> keras.Model:
     Returns:
         A new model of that kind.
 
+    Raises:
+        ValueError: If the model, or a layer of it with sparse layers in it,
+            is neither Sequential, functional nor a wrapper such as
+            `TimeDistributed`.
+
     Example:
 
     >>> x = keras.Input((None, 3))
@@ -131,9 +137,13 @@ def to_plain(model: keras.Model, moments: bool = True) -> keras.Model:
 
 
 def without_sparse_layers(model: keras.Model) -> keras.Model:
-    """The model itself, or `to_plain` of it if it has sparse layers."""
-    is_sparse = any(isinstance(c, GatheredKernel) for c in cells_of(model))
-    return to_plain(model, moments=False) if is_sparse else model
+    """`to_plain` of a model with sparse layers, where possible, or itself."""
+    if not any(isinstance(cell, GatheredKernel) for cell in all_layers(model)):
+        return model
+    try:
+        return to_plain(model, moments=False)
+    except RebuildingError:
+        return model  # its sparse layers work everywhere, too
 
 
 def to_sparse(
@@ -160,6 +170,7 @@ def to_sparse(
     Raises:
         ConversionError: A ValueError, if a recurrent kernel's zeros have no
             such groups or no kernel has zeros.
+        ValueError: As in `to_plain`.
 
     Example:
 
@@ -170,26 +181,7 @@ def to_sparse(
     >>> again.layers[1].group_size
     16
     """
-    paths = {id(v): path for path, v in kernels(model).items()}
-    tables: dict[int, dict[str, np.ndarray]] = {}
-    reasons = {}
-    for cell in cells_of(model):
-        if type(cell) not in SPARSE:
-            continue
-        found = {}
-        for name in KERNELS:
-            path = paths[id(getattr(cell, name))]
-            try:
-                found[name] = _table(cell, name, (masks or {}).get(path))
-            except ValueError as error:
-                if name == "recurrent_kernel":
-                    reasons[path] = str(error)
-        if found.get("kernel") is not None:
-            # Of a dense recurrent kernel, all sources in one group.
-            everything = np.arange(cell.units).reshape(1, -1)
-            found.setdefault("recurrent_kernel", everything)
-        if "recurrent_kernel" in found:
-            tables[id(cell)] = found
+    tables, reasons = _tables(model, masks or {})
     without = [path for path, why in reasons.items() if why == _FULL]
     if not tables or len(reasons) > len(without):
         raise ConversionError(
@@ -199,6 +191,37 @@ def to_sparse(
             reasons,
         )
     return converted(model, lambda layer: _sparse(layer, tables), moments)
+
+
+def _tables(model, masks):
+    """The sources of kernels that have groups, and why others have none.
+
+    Returns:
+        Dict from the `id` of a cell to one from the name of its kernel to a
+        table; dict from the path of a recurrent kernel to why it has none.
+    """
+    paths = {id(v): path for path, v in kernels(model).items()}
+    tables = {}
+    reasons = {}
+    for cell in all_layers(model):
+        if type(cell) not in SPARSE or not hasattr(cell, "recurrent_kernel"):
+            continue
+        found = {}
+        for name in KERNELS:
+            variable = getattr(cell, name)
+            path = paths.get(id(variable), variable.path)  # or it is frozen
+            try:
+                found[name] = _table(cell, name, masks.get(path))
+            except ValueError as error:
+                if name == "recurrent_kernel":
+                    reasons[path] = str(error)
+        if "kernel" in found:
+            # Of a dense recurrent kernel, all sources in one group.
+            everything = np.arange(cell.units).reshape(1, -1)
+            found.setdefault("recurrent_kernel", everything)
+        if found:
+            tables[id(cell)] = found
+    return tables, reasons
 
 
 def _table(cell, name, alive):

@@ -12,6 +12,8 @@ from keras_moduli.layers.sparse_lstm import SparseLSTM
 from keras_moduli.layers.sparse_lstm import SparseLSTMCell
 from keras_moduli.layers.sparse_simple_rnn import SparseSimpleRNN
 from keras_moduli.layers.sparse_simple_rnn import SparseSimpleRNNCell
+from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import is_graph
 
 SPARSE = {
     keras.layers.LSTM: SparseLSTM,
@@ -22,12 +24,39 @@ SPARSE = {
     keras.layers.SimpleRNNCell: SparseSimpleRNNCell,
 }
 PLAIN = {sparse: plain for plain, sparse in SPARSE.items()}
+_WAY_OUT = (
+    "Make it functional, or create there the layers that you want and set "
+    "their weights: `keras_moduli.layers.dense_kernel` says what a plain layer "
+    "has, `connections` and `kernel_connections` what a sparse one reads."
+)
 # Where layers keep the layers in them.
 _PARTS = ("cell", "cells", "layer", "forward_layer", "backward_layer", "layers")
 
 
+class RebuildingError(ValueError):
+    """It is not known how a model or layer uses the layers in it."""
+
+
 def converted(model, convert, moments):
-    """A clone with other layers and the same values."""
+    """A clone with other layers and the same values.
+
+    Args:
+        model: A built Sequential or functional model.
+        convert: A function from a layer to the one to take its place, `None`
+            if there is none.
+        moments: Whether the optimizer's states go along.
+
+    Raises:
+        RebuildingError: A ValueError, if layers to be converted are in others
+            of which only their own code says how they use them.
+    """
+    if not is_graph(model):
+        raise RebuildingError(
+            "`model` must be Sequential or functional: which layers a "
+            "subclassed model has, and how it calls them, is in its code. "
+            f"{_WAY_OUT} Received: model='{model.name}' "
+            f"(of type {type(model).__name__})"
+        )
 
     def clone(layer):
         return _rebuilt(layer, convert)
@@ -55,7 +84,6 @@ def _rebuilt(layer, convert):
     made = convert(layer)
     if made is not None:
         return made
-    config = layer.get_config()
     if isinstance(layer, keras.layers.Bidirectional):
         return keras.layers.Bidirectional(
             _rebuilt(layer.forward_layer, convert),
@@ -65,18 +93,37 @@ def _rebuilt(layer, convert):
             trainable=layer.trainable,
             dtype=layer.dtype_policy,
         )
+    if isinstance(layer, keras.layers.Wrapper):  # such as TimeDistributed
+        config = layer.get_config()
+        del config["layer"]
+        return type(layer)(_rebuilt(layer.layer, convert), **config)
     if type(layer) is keras.layers.RNN:
+        config = layer.get_config()
         del config["cell"]
         return keras.layers.RNN(_rebuilt(layer.cell, convert), **config)
     if type(layer) is keras.layers.StackedRNNCells:
         return keras.layers.StackedRNNCells(
             [_rebuilt(cell, convert) for cell in layer.cells], name=layer.name
         )
-    if isinstance(layer, keras.Model):
+    if is_graph(layer):
         return keras.models.clone_model(
             layer, clone_function=lambda part: _rebuilt(part, convert)
         )
-    return type(layer).from_config(config)
+    _check_nothing_in(layer, convert)
+    return type(layer).from_config(layer.get_config())
+
+
+def _check_nothing_in(layer, convert):
+    """Raises an error if a layer has others in it that are to be converted."""
+    inside = [
+        part.name for part in all_layers(layer)[1:] if convert(part) is not None
+    ]
+    if inside:
+        raise RebuildingError(
+            f"`model` must have no layers to convert, here {inside}, in layers "
+            f"whose code alone says how they use them. {_WAY_OUT} Received: "
+            f"layer '{layer.name}' (of type {type(layer).__name__})"
+        )
 
 
 def cells_of(layer):

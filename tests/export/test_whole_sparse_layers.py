@@ -75,3 +75,25 @@ def test_a_saved_model_holds_the_surviving_weights(model, data, tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "saved"))
     found = loaded.serve(tf.constant(x)).numpy()
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+class Subclassed(keras.Model):
+    """A model whose layers cannot be replaced by plain ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent = layers.SparseGRU(64, fan_in=0.25, seed=0)
+
+    def call(self, inputs):
+        return self.recurrent(inputs)
+
+
+def test_subclassed_models_are_written_as_they_compute(tmp_path):
+    x = np.random.default_rng(0).normal(size=(1, 6, 20)).astype("float32")
+    model = Subclassed()
+    wanted = model(x).numpy()
+    export_tflite(model, tmp_path / "m.tflite", layout="dense", inputs=x)
+    runner = runner_of(tmp_path / "m.tflite")
+    (name,) = runner.get_input_details()
+    found = runner(**{name: x})["output_0"]
+    np.testing.assert_allclose(found, wanted, atol=2e-5)

@@ -143,6 +143,103 @@ def test_wrappers(tmp_path, name, wrapper, inputs):
     assert again.count_params() == model.count_params()
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_time_distributed(compiled):
+    nested = keras.Sequential([keras.Input((5, 3)), sparse("LSTM")])
+    model = keras.Sequential(
+        [
+            keras.Input((4, 5, 3)),
+            keras.layers.TimeDistributed(nested, name="windows"),
+            keras.layers.TimeDistributed(keras.layers.Dense(6)),
+            keras.layers.Reshape((2, 2, 6)),
+            keras.layers.TimeDistributed(sparse("GRU", kernel_fan_in=2)),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype("float32")
+    if compiled:
+        model.compile("adam", "mse")
+        model.fit(x, np.zeros((2, 2, 32)), verbose=0)
+    plain = layers.to_plain(model)
+    assert plain.layers[0].name == "windows"
+    assert type(plain.layers[0].layer.layers[0]) is keras.layers.LSTM
+    assert type(plain.layers[3].layer) is keras.layers.GRU
+    np.testing.assert_allclose(plain(x), model(x), atol=1e-6)
+    again = layers.to_sparse(plain)
+    assert again.count_params() == model.count_params()
+    np.testing.assert_allclose(again(x), model(x), atol=1e-6)
+    if compiled:
+        assert int(again.optimizer.iterations) == 1
+
+
+class Subclassed(keras.Model):
+    def __init__(self, recurrent):
+        super().__init__(name="mine")
+        self.recurrent = recurrent
+
+    def call(self, inputs):
+        return self.recurrent(inputs)
+
+    def get_config(self):
+        return {"recurrent": self.recurrent}
+
+
+class Block(keras.layers.Layer):
+    """A layer with another one in an attribute of any name."""
+
+    def __init__(self, recurrent, **kwargs):
+        super().__init__(**kwargs)
+        self.heart = recurrent
+
+    def call(self, inputs):
+        return self.heart(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "recurrent": self.heart}
+
+
+def zeroed(layer):
+    """A built plain layer with the zeros of a sparse one."""
+    layer.build((None, 5, 3))
+    kernel = layer.cell.recurrent_kernel
+    twin = sparse()
+    kernel.assign(kernel * layers.mask(twin))
+    return layer
+
+
+def test_subclassed_models_are_named():
+    mine = Subclassed(sparse())
+    mine(X)
+    with pytest.raises(ValueError, match="functional.*model='mine'"):
+        layers.to_plain(mine)
+    plain = Subclassed(zeroed(keras.layers.LSTM(32)))
+    plain(X)
+    with pytest.raises(ValueError, match="functional.*Subclassed"):
+        layers.to_sparse(plain)
+
+
+@pytest.mark.parametrize("kind", [Subclassed, Block])
+def test_layers_that_hold_others_are_named(kind):
+    model = model_of(kind(sparse(name="inner")))
+    with pytest.raises(ValueError, match="inner.*layer '(mine|block)"):
+        layers.to_plain(model)
+    model = model_of(kind(zeroed(keras.layers.LSTM(32, name="inner"))))
+    with pytest.raises(ValueError, match="inner.*layer '(mine|block)"):
+        layers.to_sparse(model)
+
+
+def test_layers_that_hold_nothing_to_convert_do_not_matter():
+    dense = keras.layers.LSTM(8, return_sequences=True)
+    model = model_of(Block(dense), sparse())
+    plain = layers.to_plain(model)
+    assert type(plain.layers[1]) is keras.layers.LSTM
+
+
+def test_frozen_layers_are_converted():
+    model = model_of(sparse(trainable=False), keras.layers.Dense(2))
+    again = layers.to_sparse(layers.to_plain(model))
+    np.testing.assert_allclose(again(X), model(X), atol=1e-6)
+
+
 def test_stacked_layers_with_masks_of_time_steps():
     x = np.array([[1, 2, 3, 0], [4, 0, 0, 0]])
     model = keras.Sequential(
