@@ -67,7 +67,9 @@ class ConnectionPenalty(keras.regularizers.Regularizer):
 
     def __call__(self, x):
         x = ops.reshape(ops.cast(x, "float32"), self._shape)
-        return self._factor * ops.mean(self._strength(x) * self._penalty)
+        # PyTorch's own product would not take an array of NumPy.
+        penalties = ops.multiply(self._strength(x), self._penalty)
+        return self._factor * ops.mean(penalties)
 
 
 class ByColumn(keras.constraints.Constraint):
