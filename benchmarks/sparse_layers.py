@@ -1,20 +1,29 @@
-"""A training step of sparse layers, beside Keras's dense ones, in one run.
+"""Sparse layers beside Keras's dense ones: training steps, and files.
 
-    KERAS_BACKEND=jax python benchmarks/sparse_layers.py  # or tensorflow
+    python benchmarks/sparse_layers.py                    # TensorFlow
+    KERAS_BACKEND=jax python benchmarks/sparse_layers.py  # no files there
     python benchmarks/sparse_layers.py --quick            # small, a minute
 
-A tenth of the recurrent weights, in groups that share their sources. All
-models of one size take a step in turn, so that whatever else the machine does
-disturbs them alike; ratios are of medians, with the quartiles of the steps.
+A tenth of the recurrent weights, in groups that share their sources. A Dense
+layer has no sparse form in training: the one here has a mask, and shows what
+its file gains. All models of one size take a step in turn, and so do their
+files, float32 with one thread, so that whatever else the machine does disturbs
+them alike; ratios are of medians, with the quartiles of the steps.
 """
 
 import argparse
+import tempfile
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from keras_moduli import apply_masks
+from keras_moduli import fixed_masks
 from keras_moduli import layers
+from keras_moduli.export import export_tflite
+from keras_moduli.export.timing import latencies
 
 FEATURES, OUTPUTS, FAN_IN = 64, 97, 0.1
 PAIRS = {
@@ -26,20 +35,23 @@ PAIRS = {
 CASES = [
     ("LSTM", 1024, 32, 32, (64, 128)),
     ("LSTM", 512, 64, 64, (64, 128)),
+    ("GRU", 1024, 32, 32, (64, 128)),
     ("GRU", 512, 64, 64, (64, 128)),
     ("SimpleRNN", 1024, 32, 32, (64, 128)),
+    ("Dense", 1024, 256, None, (64, 128)),
 ]
-QUICK = [("LSTM", 128, 8, 8, (32, 64))]
+QUICK = [
+    ("LSTM", 128, 8, 8, (32,)),
+    ("GRU", 128, 8, 8, (32,)),
+    ("SimpleRNN", 128, 8, 8, (32,)),
+    ("Dense", 256, 8, None, (32,)),
+]
 
 
-def network(recurrent, steps):
-    """A compiled model around a recurrent layer."""
+def network(layer, shape):
+    """A compiled model around a layer."""
     model = keras.Sequential(
-        [
-            keras.Input((steps, FEATURES)),
-            recurrent,
-            keras.layers.Dense(OUTPUTS),
-        ]
+        [keras.Input(shape, name="x"), layer, keras.layers.Dense(OUTPUTS)]
     )
     model.compile(
         "adam",
@@ -49,10 +61,11 @@ def network(recurrent, steps):
     return model
 
 
-def rows(kind, units, batch, steps, groups, rounds):
-    """The table's lines for one size."""
+def recurrent_models(kind, units, steps, groups):
+    """The dense model and the sparse ones, by name."""
     plain, sparse = PAIRS[kind]
-    models = {"dense": network(plain(units, return_sequences=True), steps)}
+    shape = (steps, FEATURES)
+    models = {"dense": network(plain(units, return_sequences=True), shape)}
     for group in groups:
         layer = sparse(
             units,
@@ -62,10 +75,51 @@ def rows(kind, units, batch, steps, groups, rounds):
             connections="random",  # which does not matter to the time
             seed=0,
         )
-        models[f"groups of {group}"] = network(layer, steps)
+        models[f"groups of {group}"] = network(layer, shape)
+    return models
+
+
+def dense_models(units, groups):
+    """A Dense layer between as many units, and those with masks, by name."""
+    models = {}
+    for group in (None, *groups):
+        layer = keras.layers.Dense(units, "relu", name="hidden")
+        name = "dense" if group is None else f"masks, groups of {group}"
+        models[name] = model = network(layer, (units,))
+        if group is not None:
+            masks = fixed_masks(
+                model, FAN_IN, "random", weights="hidden", group_size=group
+            )
+            apply_masks(model, masks, rescale=True)
+    return models
+
+
+def rows(kind, units, batch, steps, groups, rounds):
+    """The table's lines for one size."""
+    if kind == "Dense":
+        models = dense_models(units, groups)
+        size, shape = f"Dense({units}) of {units}, {batch}", (units,)
+    else:
+        models = recurrent_models(kind, units, steps, groups)
+        size, shape = f"{kind}({units}), {batch} x {steps}", (steps, FEATURES)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(batch, steps, FEATURES)).astype("float32")
-    y = rng.integers(0, OUTPUTS, (batch, steps))
+    x = rng.normal(size=(batch, *shape)).astype("float32")
+    y = rng.integers(0, OUTPUTS, (batch, *shape[:-1]))
+    seconds = steps_of(models, x, y, rounds)
+    weights = {name: _state(model) for name, model in models.items()}
+    files = files_of(models, x[:1], rounds)
+    for name, taken in seconds.items():
+        low, median, high = 1e3 * np.percentile(taken, [25, 50, 75])
+        ratio = 1e3 * np.median(seconds["dense"]) / median
+        yield (
+            f"| {size} | {name} | {median:.1f} "
+            f"({low:.1f} to {high:.1f}) | {ratio:.2f} "
+            f"| {weights[name] / weights['dense']:.3f} | {files[name]} |"
+        )
+
+
+def steps_of(models, x, y, rounds):
+    """The seconds of training steps that models take in turn."""
     for model in models.values():
         for _ in range(2):
             model.train_on_batch(x, y)
@@ -75,21 +129,32 @@ def rows(kind, units, batch, steps, groups, rounds):
             begin = time.perf_counter()
             model.train_on_batch(x, y)
             seconds[name].append(time.perf_counter() - begin)
-    weights = {name: _state(model) for name, model in models.items()}
-    for name, taken in seconds.items():
-        low, median, high = 1e3 * np.percentile(taken, [25, 50, 75])
-        ratio = 1e3 * np.median(seconds["dense"]) / median
-        yield (
-            f"| {kind}({units}), {batch} x {steps} | {name} | {median:.1f} "
-            f"({low:.1f} to {high:.1f}) | {ratio:.2f} "
-            f"| {weights[name] / weights['dense']:.3f} |"
-        )
+    return seconds
+
+
+def files_of(models, x, rounds):
+    """What the models' files take, as the table's last cells, by name."""
+    if keras.backend.backend() != "tensorflow":
+        return dict.fromkeys(models, "- | - | -")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{i}.tflite" for i in range(len(models))]
+        for path, (name, model) in zip(paths, models.items(), strict=True):
+            layout = "dense" if name == "dense" else "gathered"
+            export_tflite(model, path, layout=layout, optimize_for="latency")
+        taken = latencies(paths, {"x": x}, rounds=10 * rounds, seconds=60)
+        sizes = [path.stat().st_size for path in paths]
+    return {
+        name: f"{ms:.3f} | {taken[0] / ms:.1f} | {sizes[0] / size:.1f}"
+        for name, ms, size in zip(models, taken, sizes, strict=True)
+    }
 
 
 def _state(model):
-    """Numbers held for the recurrent kernel: weights and Adam's moments."""
+    """Numbers held for the kernel: weights and Adam's moments."""
     (kernel,) = (
-        w for w in model.trainable_weights if "recurrent_kernel" in w.path
+        w
+        for w in model.trainable_weights
+        if "recurrent_kernel" in w.path or "hidden/kernel" in w.path
     )
     size = int(np.prod(kernel.shape))
     return sum(
@@ -104,10 +169,11 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()
-    print(f"{keras.backend.backend()}, one training step:\n")
+    print(f"{keras.backend.backend()}, one training step, and one file:\n")
     print(
         "| layer, batch x steps | form | ms (quartiles) | times faster "
-        "| recurrent weights and moments |\n|---|---|---|---|---|"
+        "| recurrent weights and moments | file, ms | times faster "
+        "| times smaller |\n" + "|---" * 8 + "|"
     )
     for case in QUICK if given.quick else CASES:
         for row in rows(*case, given.rounds):

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_moduli.export.flatbuffers import flatbuffer
 from keras_moduli.export.flatbuffers import traps
+from keras_moduli.export.flatbuffers.gathered import gathered_weights
 from keras_moduli.export.flatbuffers.micro_traps import micro_warnings
 
 
@@ -47,6 +48,9 @@ class Inspection:
         signatures: A dict from signature to a dict of its `"inputs"` and
             `"outputs"`, each from name to a description.
         weights: A list of `Weights`, the largest first.
+        gathered: A list of the kernels in the layout `"gathered"`, with
+            `groups`, `group_size`, `gates`, `fan_in` (the sources that each
+            group reads), `type`, `bytes`, `sparsity` and `operator`.
         metadata: What `export_tflite` noted in the file, `None` in others.
         warnings: What will not run everywhere, or gives wrong numbers.
         micro_warnings: What TFLite Micro gets wrong or does not load.
@@ -58,6 +62,7 @@ class Inspection:
     operators: dict
     signatures: dict
     weights: list
+    gathered: list
     metadata: dict | None
     warnings: list
     micro_warnings: list
@@ -80,6 +85,9 @@ class Inspection:
         ]
         lines.append("weights (of 256 values or more)")
         lines += [f"  {_line(weights)}" for weights in self.weights]
+        if self.gathered:
+            lines.append("gathered kernels, which are among these weights")
+            lines += [f"  {kernel}" for kernel in self.gathered]
         for key, value in (self.metadata or {}).items():
             lines.append(f"{key}: {value}")
         lines += [f"WARNING: {sentence}" for sentence in self.warnings]
@@ -118,6 +126,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
             operators=flatbuffer.operator_names(model),
             signatures=_signatures(model),
             weights=_weights(model),
+            gathered=gathered_weights(model),
             metadata=flatbuffer.metadata(model),
             warnings=traps.warnings(model),
             micro_warnings=micro_warnings(model),

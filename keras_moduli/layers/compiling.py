@@ -2,16 +2,19 @@
 
 from keras import ops
 
-from keras_moduli.layers.gathered_kernel import GatheredKernel
-from keras_moduli.layers.gathered_kernel import dense
-from keras_moduli.layers.gathered_kernel import gathered
+KERNELS = "kernel", "recurrent_kernel"
 
 
-def moved(value, old, new):
-    """A recurrent kernel's value in another cell's form."""
-    if isinstance(old, GatheredKernel):
-        value = dense(old, value)
-    return gathered(new, value) if isinstance(new, GatheredKernel) else value
+def moved(value, old, new, name):
+    """A value of a cell's kernel of that name in another cell's form."""
+    before, after = _gathering(old, name), _gathering(new, name)
+    if before is not None:
+        value = before.dense(value)
+    return value if after is None else after.gathered(value)
+
+
+def _gathering(cell, name):
+    return cell.gathering(name) if hasattr(cell, "gathering") else None
 
 
 def compile_alike(model, copy, cells):
@@ -34,19 +37,20 @@ def compile_alike(model, copy, cells):
     for old, new in zip(*states, strict=True):
         value = ops.convert_to_numpy(old)
         if old.shape != new.shape:
-            value = moved(value, *_cells_of(old, new, cells))
+            value = moved(value, *_kernel_of(old, new, cells))
         new.assign(value)
 
 
-def _cells_of(old, new, cells):
-    """The only two cells whose kernels have these states."""
-    name = old.path.rsplit("/", 1)[-1]
+def _kernel_of(old, new, cells):
+    """The only two cells, and the kernel of theirs, that have these states."""
+    state = old.path.rsplit("/", 1)[-1]
     found = [
-        (a, b)
+        (a, b, name)
         for a, b in cells
-        if name.startswith(a.recurrent_kernel.path.replace("/", "_") + "_")
-        and old.shape == a.recurrent_kernel.shape
-        and new.shape == b.recurrent_kernel.shape
+        for name in KERNELS
+        if state.startswith(getattr(a, name).path.replace("/", "_") + "_")
+        and old.shape == getattr(a, name).shape
+        and new.shape == getattr(b, name).shape
     ]
     if len(found) != 1:
         raise ValueError(

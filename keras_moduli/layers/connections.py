@@ -195,17 +195,21 @@ def sources(
     )
 
 
-def kind_of(connections, others=""):
+def kind_of(connections, others="", name="connections"):
     """The kind of connections of a name; `others` says what else may be."""
     if connections not in KINDS:
         raise ValueError(
-            f"`connections` must be{others} one of {', '.join(KINDS)}. "
-            f"Received: connections={connections!r}"
+            f"`{name}` must be{others} one of {', '.join(KINDS)}. "
+            f"Received: {name}={connections!r}"
         )
     return KINDS[connections]
 
 
-def table(connections, groups, fan_in, draw):
+# What arguments are called in errors.
+_NAMES = {"fan_in": "fan_in", "connections": "connections"}
+
+
+def table(connections, groups, fan_in, draw, names=_NAMES):
     """The sources of groups, for connections that have a name.
 
     Args:
@@ -213,6 +217,7 @@ def table(connections, groups, fan_in, draw):
         groups: `Groups`.
         fan_in: Sources of a group, a share or a number.
         draw: A `Draw`.
+        names: What `fan_in` and `connections` are called in errors.
 
     Returns:
         int32 NumPy array of shape `(groups, count)`.
@@ -220,22 +225,26 @@ def table(connections, groups, fan_in, draw):
     Raises:
         ValueError: If a group cannot have so many sources.
     """
-    kind = kind_of(connections)
-    wanted = source_count(groups.sources, fan_in)
+    kind = kind_of(connections, name=names["connections"])
+    wanted = source_count(groups.sources, fan_in, names["fan_in"])
     count = kind.count(groups, wanted)
     if kind.reads_itself and count < groups.own:
+        named, many = names["connections"], names["fan_in"]
+        least = (
+            "`group_size`" if groups.recurrent else f"a group's {groups.own}"
+        )
         raise ValueError(
-            f"With connections={connections!r} a group reads itself, so "
-            "`fan_in` must be at least `group_size` sources. Take smaller "
-            "groups, a larger `fan_in` or connections='random'. Received: "
-            f"fan_in={fan_in!r} ({wanted} of {groups.sources} units), "
+            f"With {named}={connections!r} a group reads itself, so "
+            f"`{many}` must be at least {least} sources. Take smaller "
+            f"groups, a larger `{many}` or {named}='random'. Received: "
+            f"{many}={fan_in!r} ({wanted} of {groups.sources} units), "
             f"group_size={groups.size}"
         )
     return kind.table(groups, count, draw)
 
 
-def source_count(units, fan_in):
-    """How many sources `fan_in` is."""
+def source_count(units, fan_in, name="fan_in"):
+    """How many sources `fan_in` is; `name` is what errors call it."""
     if isinstance(fan_in, numbers.Integral) and not isinstance(fan_in, bool):
         if 1 <= fan_in <= units:
             return int(fan_in)
@@ -243,8 +252,8 @@ def source_count(units, fan_in):
         if 0 < fan_in <= 1:
             return max(1, round(float(fan_in) * units))
     raise ValueError(
-        "`fan_in` must be a float in (0, 1], a share of the units, or an "
-        f"integer from 1 to {units}. Received: fan_in={fan_in!r}"
+        f"`{name}` must be a float in (0, 1], a share of the units, or an "
+        f"integer from 1 to {units}. Received: {name}={fan_in!r}"
     )
 
 

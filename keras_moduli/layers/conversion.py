@@ -4,33 +4,28 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_moduli.layers.compiling import compile_alike
-from keras_moduli.layers.compiling import moved
+from keras_moduli.layers.compiling import KERNELS
 from keras_moduli.layers.gathered_kernel import GatheredKernel
-from keras_moduli.layers.gathered_kernel import dense
 from keras_moduli.layers.given_connections import sources_of
-from keras_moduli.layers.sparse_gru import SparseGRU
-from keras_moduli.layers.sparse_gru import SparseGRUCell
-from keras_moduli.layers.sparse_lstm import SparseLSTM
-from keras_moduli.layers.sparse_lstm import SparseLSTMCell
-from keras_moduli.layers.sparse_simple_rnn import SparseSimpleRNN
-from keras_moduli.layers.sparse_simple_rnn import SparseSimpleRNNCell
+from keras_moduli.layers.rebuilding import PLAIN
+from keras_moduli.layers.rebuilding import SPARSE
+from keras_moduli.layers.rebuilding import RebuildingError
+from keras_moduli.layers.rebuilding import converted
 from keras_moduli.models.kernels import kernels
+from keras_moduli.models.layers import all_layers
 
-_SPARSE = {
-    keras.layers.LSTM: SparseLSTM,
-    keras.layers.GRU: SparseGRU,
-    keras.layers.SimpleRNN: SparseSimpleRNN,
-    keras.layers.LSTMCell: SparseLSTMCell,
-    keras.layers.GRUCell: SparseGRUCell,
-    keras.layers.SimpleRNNCell: SparseSimpleRNNCell,
-}
-_PLAIN = {sparse: plain for plain, sparse in _SPARSE.items()}
 # What only sparse layers have in their configs, and only plain ones.
-_OF_SPARSE = ("fan_in", "group_size", "connections", "space", "near_share")
+_OF_SPARSE = (
+    "fan_in",
+    "group_size",
+    "connections",
+    "space",
+    "near_share",
+    "kernel_fan_in",
+    "kernel_connections",
+)
 _OF_PLAIN = ("use_cudnn", "implementation")
-# Where layers keep the layers in them.
-_PARTS = ("cell", "cells", "layer", "forward_layer", "backward_layer", "layers")
+_FULL = "has no zeros"
 
 
 class ConversionError(ValueError):
@@ -58,15 +53,19 @@ class ConversionError(ValueError):
         self.report = report
 
 
-def dense_kernel(layer: keras.Layer) -> np.ndarray:
-    """The recurrent kernel that a plain layer would have.
+def dense_kernel(
+    layer: keras.Layer, name: str = "recurrent_kernel"
+) -> np.ndarray:
+    """The kernel that a plain layer would have.
 
     Args:
         layer: A built sparse layer or cell of this package.
+        name: Which: `"recurrent_kernel"` or `"kernel"`, that of the inputs.
+            Defaults to `"recurrent_kernel"`.
 
     Returns:
         NumPy array of shape `(units, gates * units)`, zero where nothing is
-        connected.
+        connected; of the inputs, `(features, gates * units)`.
 
     Example:
 
@@ -75,18 +74,22 @@ def dense_kernel(layer: keras.Layer) -> np.ndarray:
     >>> keras_moduli.layers.dense_kernel(layer).shape
     (96, 288)
     """
-    cell = _sparse_cell(layer)
-    return dense(cell, ops.convert_to_numpy(cell.recurrent_kernel))
+    cell = _sparse_cell(layer, name)
+    weight = ops.convert_to_numpy(getattr(cell, name))
+    gathering = cell.gathering(name)
+    return weight if gathering is None else gathering.dense(weight)
 
 
-def mask(layer: keras.Layer) -> np.ndarray:
-    """Which entries of the plain layer's recurrent kernel are connections.
+def mask(layer: keras.Layer, name: str = "recurrent_kernel") -> np.ndarray:
+    """Which entries of the plain layer's kernel are connections.
 
     Args:
-        layer: A sparse layer or cell of this package.
+        layer: A sparse layer or cell of this package; for the kernel of the
+            inputs, a built one.
+        name: As in `dense_kernel`.
 
     Returns:
-        Boolean NumPy array of shape `(units, gates * units)`, for
+        Boolean NumPy array of the shape of `dense_kernel`, for
         `keras_moduli.apply_masks`.
 
     Example:
@@ -95,17 +98,19 @@ def mask(layer: keras.Layer) -> np.ndarray:
     >>> float(keras_moduli.layers.mask(layer).mean())
     0.1
     """
-    cell = _sparse_cell(layer)
-    columns = cell.gates * cell.group_size
-    return dense(cell, np.ones((*cell.sources.shape, columns), bool))
+    cell = _sparse_cell(layer, name)
+    gathering = cell.gathering(name)
+    if gathering is None:
+        return np.ones(getattr(cell, name).shape, bool)
+    return gathering.dense(np.ones(gathering.shape, bool))
 
 
 def to_plain(model: keras.Model, moments: bool = True) -> keras.Model:
     """The same model with layers of Keras instead of sparse ones.
 
-    Their recurrent kernels are zero where the sparse layers have no weights.
-    To keep them so in training, give `keras_moduli.apply_masks` the `mask` of
-    each layer.
+    Their kernels are zero where the sparse layers have no weights. To keep
+    them so in training, give `keras_moduli.apply_masks` the `mask` of each
+    layer.
 
     Args:
         model: A built Sequential or functional model.
@@ -115,6 +120,11 @@ def to_plain(model: keras.Model, moments: bool = True) -> keras.Model:
     Returns:
         A new model of that kind.
 
+    Raises:
+        ValueError: If the model, or a layer of it with sparse layers in it,
+            is neither Sequential, functional nor a wrapper such as
+            `TimeDistributed`.
+
     Example:
 
     >>> x = keras.Input((None, 3))
@@ -123,13 +133,17 @@ def to_plain(model: keras.Model, moments: bool = True) -> keras.Model:
     >>> type(plain.layers[1]).__name__
     'LSTM'
     """
-    return _converted(model, _plain, moments)
+    return converted(model, _plain, moments)
 
 
 def without_sparse_layers(model: keras.Model) -> keras.Model:
-    """The model itself, or `to_plain` of it if it has sparse layers."""
-    is_sparse = any(isinstance(c, GatheredKernel) for c in _cells(model))
-    return to_plain(model, moments=False) if is_sparse else model
+    """`to_plain` of a model with sparse layers, where possible, or itself."""
+    if not any(isinstance(cell, GatheredKernel) for cell in all_layers(model)):
+        return model
+    try:
+        return to_plain(model, moments=False)
+    except RebuildingError:
+        return model  # its sparse layers work everywhere, too
 
 
 def to_sparse(
@@ -140,22 +154,23 @@ def to_sparse(
     """The same model with sparse layers instead of layers of Keras.
 
     A recurrent kernel with zeros becomes one without, in the largest groups
-    of neurons that share their sources. Kernels without zeros stay as they
-    are.
+    of neurons that share their sources, and so does a recurrent layer's input
+    kernel if its zeros leave such groups. Other kernels stay as they are.
 
     Args:
         model: A built Sequential or functional model.
-        masks: From paths of recurrent kernels to boolean arrays of their
-            shapes, as from `keras_moduli.masks_of`, where not every
-            connection is a weight other than zero. Defaults to `None`.
+        masks: From paths of kernels to boolean arrays of their shapes, as
+            from `keras_moduli.masks_of`, where not every connection is a
+            weight other than zero. Defaults to `None`.
         moments: As in `to_plain`.
 
     Returns:
         A new model of that kind.
 
     Raises:
-        ConversionError: A ValueError, if a kernel's zeros have no such groups
-            or no kernel has zeros.
+        ConversionError: A ValueError, if a recurrent kernel's zeros have no
+            such groups or no kernel has zeros.
+        ValueError: As in `to_plain`.
 
     Example:
 
@@ -166,22 +181,8 @@ def to_sparse(
     >>> again.layers[1].group_size
     16
     """
-    paths = {id(v): path for path, v in kernels(model).items()}
-    tables: dict[int, np.ndarray] = {}
-    reasons = {}
-    for cell in _cells(model):
-        if type(cell) not in _SPARSE:
-            continue
-        path = paths[id(cell.recurrent_kernel)]
-        alive = _connections(cell, (masks or {}).get(path))
-        if alive.all():
-            reasons[path] = "has no zeros"
-            continue
-        try:
-            tables[id(cell)] = sources_of(alive, cell.units)
-        except ValueError as error:
-            reasons[path] = str(error)
-    without = [path for path, why in reasons.items() if why == "has no zeros"]
+    tables, reasons = _tables(model, masks or {})
+    without = [path for path, why in reasons.items() if why == _FULL]
     if not tables or len(reasons) > len(without):
         raise ConversionError(
             "`model` must have recurrent kernels whose zeros leave each group "
@@ -189,60 +190,54 @@ def to_sparse(
             f"for each group. Received: {reasons or 'no recurrent layer'}",
             reasons,
         )
-    return _converted(model, lambda layer: _sparse(layer, tables), moments)
+    return converted(model, lambda layer: _sparse(layer, tables), moments)
 
 
-def _converted(model, convert, moments):
-    """A clone with other layers and the same values."""
+def _tables(model, masks):
+    """The sources of kernels that have groups, and why others have none.
 
-    def clone(layer):
-        return _rebuilt(layer, convert)
+    Returns:
+        Dict from the `id` of a cell to one from the name of its kernel to a
+        table; dict from the path of a recurrent kernel to why it has none.
+    """
+    paths = {id(v): path for path, v in kernels(model).items()}
+    tables = {}
+    reasons = {}
+    for cell in all_layers(model):
+        if type(cell) not in SPARSE or not hasattr(cell, "recurrent_kernel"):
+            continue
+        found = {}
+        for name in KERNELS:
+            variable = getattr(cell, name)
+            path = paths.get(id(variable), variable.path)  # or it is frozen
+            try:
+                found[name] = _table(cell, name, masks.get(path))
+            except ValueError as error:
+                if name == "recurrent_kernel":
+                    reasons[path] = str(error)
+        if "kernel" in found:
+            # Of a dense recurrent kernel, all sources in one group.
+            everything = np.arange(cell.units).reshape(1, -1)
+            found.setdefault("recurrent_kernel", everything)
+        if found:
+            tables[id(cell)] = found
+    return tables, reasons
 
-    copy = keras.models.clone_model(model, clone_function=clone)
-    pairs = zip(_cells(model), _cells(copy), strict=True)
-    other = [(old, new) for old, new in pairs if type(old) is not type(new)]
-    cells = {id(new.recurrent_kernel): (old, new) for old, new in other}
-    for old, new in zip(model.variables, copy.variables, strict=True):
-        value = ops.convert_to_numpy(old)
-        if id(new) in cells:
-            value = moved(value, *cells[id(new)])
-        new.assign(value)
-    if moments and model.compiled and model.optimizer is not None:
-        compile_alike(model, copy, other)
-    return copy
 
+def _table(cell, name, alive):
+    """The sources of a plain cell's kernel.
 
-def _rebuilt(layer, convert):
-    """A layer converted, or made anew with what is in it converted."""
-    made = convert(layer)
-    if made is not None:
-        return made
-    config = layer.get_config()
-    if isinstance(layer, keras.layers.Bidirectional):
-        return keras.layers.Bidirectional(
-            _rebuilt(layer.forward_layer, convert),
-            merge_mode=layer.merge_mode,
-            backward_layer=_rebuilt(layer.backward_layer, convert),
-            name=layer.name,
-            trainable=layer.trainable,
-            dtype=layer.dtype_policy,
-        )
-    if type(layer) is keras.layers.RNN:
-        del config["cell"]
-        return keras.layers.RNN(_rebuilt(layer.cell, convert), **config)
-    if type(layer) is keras.layers.StackedRNNCells:
-        return keras.layers.StackedRNNCells(
-            [_rebuilt(cell, convert) for cell in layer.cells], name=layer.name
-        )
-    if isinstance(layer, keras.Model):
-        return keras.models.clone_model(
-            layer, clone_function=lambda part: _rebuilt(part, convert)
-        )
-    return type(layer).from_config(config)
+    Raises:
+        ValueError: If it has no zeros, or no groups.
+    """
+    alive = _connections(cell, name, alive)
+    if alive.all():
+        raise ValueError(_FULL)
+    return sources_of(alive, cell.units, rows=len(alive))
 
 
 def _plain(layer):
-    plain = _PLAIN.get(type(layer))
+    plain = PLAIN.get(type(layer))
     if plain is None:
         return None
     config = layer.get_config()
@@ -252,42 +247,40 @@ def _plain(layer):
 
 
 def _sparse(layer, tables):
-    sparse = _SPARSE.get(type(layer))
-    table = tables.get(id(getattr(layer, "cell", layer)))
-    if sparse is None or table is None:
+    sparse = SPARSE.get(type(layer))
+    found = tables.get(id(getattr(layer, "cell", layer)))
+    if sparse is None or found is None:
         return None
     config = layer.get_config()
     config = {key: config[key] for key in config if key not in _OF_PLAIN}
-    return sparse.from_config({**config, "connections": table.tolist()})
+    config["connections"] = found["recurrent_kernel"].tolist()
+    if "kernel" in found:
+        config["kernel_connections"] = found["kernel"].tolist()
+    return sparse.from_config(config)
 
 
-def _connections(cell, alive):
+def _connections(cell, name, alive):
     """Which sources each target of a plain cell has in any gate."""
-    if alive is None:
-        alive = ops.convert_to_numpy(cell.recurrent_kernel) != 0
-    return np.asarray(alive).reshape(cell.units, -1, cell.units).any(axis=1)
+    kernel = ops.convert_to_numpy(getattr(cell, name))
+    alive = kernel != 0 if alive is None else np.asarray(alive)
+    return alive.reshape(len(kernel), -1, cell.units).any(axis=1)
 
 
-def _cells(layer):
-    """All recurrent cells of a layer or model, in order, each once."""
-    if hasattr(layer, "recurrent_kernel") and type(layer) in (
-        *_SPARSE,
-        *_PLAIN,
-    ):
-        return [layer]
-    found = []
-    for name in _PARTS:
-        parts = getattr(layer, name, None) or []
-        for part in parts if isinstance(parts, (list, tuple)) else [parts]:
-            found += [cell for cell in _cells(part) if cell not in found]
-    return found
-
-
-def _sparse_cell(layer):
+def _sparse_cell(layer, name):
     cell = getattr(layer, "cell", layer)
     if not isinstance(cell, GatheredKernel):
         raise ValueError(
             "`layer` must be a sparse layer or cell of keras_moduli. "
+            f"Received: layer={layer!r}"
+        )
+    if name not in KERNELS:
+        raise ValueError(
+            f"`name` must be one of {', '.join(KERNELS)}. "
+            f"Received: name={name!r}"
+        )
+    if name == "kernel" and not cell.built:
+        raise ValueError(
+            "`layer` must be built: its input kernel has no size before. "
             f"Received: layer={layer!r}"
         )
     return cell

@@ -2,30 +2,34 @@
 
 import random
 
-import numpy as np
 from keras import ops
 
 from keras_moduli import spaces
+from keras_moduli.layers.connections import Draw
 from keras_moduli.layers.connections import share
 from keras_moduli.layers.connections import source_count
 from keras_moduli.layers.connections import sources
 from keras_moduli.layers.initialization import PerFanIn
+from keras_moduli.layers.input_connections import InputConnections
+from keras_moduli.layers.layout import Gathering
 from keras_moduli.layers.regularization import ByColumn
 from keras_moduli.layers.regularization import on_connections
 from keras_moduli.models.kernels import mark_gathered
 
 
 class GatheredKernel:
-    """Makes the recurrent kernel of one of Keras's cells a gathered one.
+    """Makes the kernels of one of Keras's cells gathered ones.
 
     To be inherited from before the cell of Keras. The weight
     `recurrent_kernel` has shape `(units // group_size, fan_in,
-    gates * group_size)`.
+    gates * group_size)`, and so has `kernel`, if it was asked for.
 
     Attributes:
         gates: How many gates the cell has.
         connections: Their name, or `None` if a table was given.
         sources: int32 NumPy array of shape `(units // group_size, fan_in)`.
+        kernel_sources: The same for the input kernel, once that is built;
+            `None` if it is dense.
     """
 
     gates = 1
@@ -40,6 +44,8 @@ class GatheredKernel:
         connections="own+random",
         space="torus",
         near_share=0.5,
+        kernel_fan_in=None,
+        kernel_connections="random",
         seed=None,
         **kwargs,
     ):
@@ -65,26 +71,52 @@ class GatheredKernel:
         self.space = space
         self.near_share = share("near_share", near_share)
         self.sources = table
+        self._asked = InputConnections(kernel_fan_in, kernel_connections, units)
+        self.kernel_sources = None
 
-    def add_weight(self, *args, name=None, **kwargs):
-        """Adds a weight; the recurrent kernel in its gathered form."""
-        is_gathered = name == "recurrent_kernel"
-        if is_gathered:
-            groups, count = self.sources.shape
-            size, gates = self.group_size, self.gates
-            constraint = kwargs["constraint"]
-            kwargs |= {
-                "shape": (groups, count, gates * size),
-                "initializer": PerFanIn(kwargs["initializer"], gates),
-                "regularizer": on_connections(
-                    kwargs["regularizer"], self.sources, size, gates
-                ),
-                "constraint": constraint and ByColumn(constraint, gates),
-            }
-        weight = super().add_weight(*args, name=name, **kwargs)
-        if is_gathered:
-            mark_gathered(weight)
+    @property
+    def kernel_fan_in(self):
+        """The features of a group as they were asked for, `None` for all."""
+        return self._asked.fan_in
+
+    @property
+    def kernel_connections(self):
+        """Their name or, if they were given, `None`."""
+        return self._asked.connections if self._asked.named else None
+
+    def add_weight(self, shape=None, *args, name=None, **kwargs):
+        """Adds a weight; the kernels in their gathered forms."""
+        if name == "kernel":
+            self.kernel_sources = self._asked.table(
+                shape[0],
+                self.group_size,
+                Draw(self.space, self.seed, self.near_share, "identity", 1),
+            )
+            self._features = shape[0]
+        gathering = self.gathering(name)
+        if gathering is None:
+            return super().add_weight(shape, *args, name=name, **kwargs)
+        gates, constraint = self.gates, kwargs["constraint"]
+        kwargs |= {
+            "initializer": PerFanIn(
+                kwargs["initializer"], gates, gathering.rows
+            ),
+            "regularizer": on_connections(kwargs["regularizer"], gathering),
+            "constraint": constraint and ByColumn(constraint, gates),
+        }
+        weight = super().add_weight(gathering.shape, *args, name=name, **kwargs)
+        mark_gathered(weight)
         return weight
+
+    def gathering(self, name):
+        """The `Gathering` of a weight, or `None` if it is a plain one."""
+        if name == "recurrent_kernel":
+            return Gathering(self.sources, self.units, self.units, self.gates)
+        if name == "kernel" and self.kernel_sources is not None:
+            return Gathering(
+                self.kernel_sources, self._features, self.units, self.gates
+            )
+        return None
 
     def get_config(self):
         connections = self.connections
@@ -97,21 +129,24 @@ class GatheredKernel:
             ),
             "space": spaces.serialize(self.space),
             "near_share": self.near_share,
+            **self._asked.config(),
         }
 
     def input_product(self, inputs, training):
         """The inputs, with dropout, times the kernel."""
-        mask = None
+        masks = None
         if training and 0.0 < self.dropout < 1.0:
-            mask = self.get_dropout_mask(inputs)
-        if not isinstance(mask, list):
-            return ops.matmul(_masked(inputs, mask), self.kernel)
-        kernels = ops.split(self.kernel, self.gates, axis=1)
-        parts = [
-            ops.matmul(inputs * of_gate, kernel)
-            for of_gate, kernel in zip(mask, kernels, strict=True)
-        ]
-        return ops.concatenate(parts, axis=1)
+            masks = self.get_dropout_mask(inputs)
+        return _by_gates(self._input_product, inputs, masks, 0, self.gates)
+
+    def _input_product(self, inputs, first, last):
+        gathering = self.gathering("kernel")
+        if gathering is not None:
+            return gathering.product(inputs, self.kernel, first, last)
+        kernel = self.kernel
+        if last - first != self.gates:
+            kernel = kernel[:, first * self.units : last * self.units]
+        return ops.matmul(inputs, kernel)
 
     def recurrent_masks(self, state, training):
         """One dropout mask for all gates, a list of one for each, or None."""
@@ -131,48 +166,23 @@ class GatheredKernel:
         Returns:
             Tensor of shape `(batch, gates * units)`.
         """
+
+        def product(state, first, last):
+            gathering = self.gathering("recurrent_kernel")
+            return gathering.product(state, self.recurrent_kernel, first, last)
+
         last = self.gates if last is None else last
-        if not isinstance(masks, list):
-            return self._product(_masked(state, masks), first, last)
-        parts = [
-            self._product(state * masks[gate], gate, gate + 1)
-            for gate in range(first, last)
-        ]
-        return ops.concatenate(parts, axis=1)
-
-    def _product(self, state, first, last):
-        groups, count = self.sources.shape
-        size, gates = self.group_size, last - first
-        kernel = self.recurrent_kernel
-        if gates != self.gates:
-            kernel = kernel[:, :, first * size : last * size]
-        read = ops.take(state, self.sources.reshape(-1), axis=1)
-        read = ops.transpose(ops.reshape(read, (-1, groups, count)), (1, 0, 2))
-        product = ops.matmul(read, kernel)  # groups, batch, gates * size
-        product = ops.reshape(product, (groups, -1, gates, size))
-        product = ops.transpose(product, (1, 2, 0, 3))
-        return ops.reshape(product, (-1, gates * groups * size))
+        return _by_gates(product, state, masks, first, last)
 
 
-def dense(cell, weight):
-    """A gathered kernel, or its mask, as the plain cell's NumPy array."""
-    groups, count = cell.sources.shape
-    size, units = cell.group_size, groups * cell.group_size
-    weight = np.asarray(weight).reshape(groups, count, cell.gates, size)
-    kernel = np.zeros((units, cell.gates, groups, size), weight.dtype)
-    for group, row in enumerate(cell.sources):
-        kernel[row, :, group] = weight[group]
-    return kernel.reshape(units, cell.gates * units)
-
-
-def gathered(cell, kernel):
-    """The inverse of `dense`: what a cell holds of a plain kernel."""
-    groups, count = cell.sources.shape
-    size = cell.group_size
-    kernel = np.asarray(kernel).reshape(-1, cell.gates, groups, size)
-    weight = [kernel[row, :, group] for group, row in enumerate(cell.sources)]
-    return np.stack(weight).reshape(groups, count, cell.gates * size)
-
-
-def _masked(tensor, mask):
-    return tensor if mask is None else tensor * mask
+def _by_gates(product, tensor, masks, first, last):
+    """A product of what dropout leaves, gate by gate if their masks differ."""
+    if masks is None:
+        return product(tensor, first, last)
+    if not isinstance(masks, list):
+        return product(tensor * masks, first, last)
+    parts = [
+        product(tensor * masks[gate], gate, gate + 1)
+        for gate in range(first, last)
+    ]
+    return ops.concatenate(parts, axis=1)

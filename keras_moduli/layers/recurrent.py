@@ -76,6 +76,9 @@ class SparseRNN(keras.layers.RNN):
     space = _of_cell("space")
     near_share = _of_cell("near_share")
     sources = _of_cell("sources")
+    kernel_fan_in = _of_cell("kernel_fan_in")
+    kernel_connections = _of_cell("kernel_connections")
+    kernel_sources = _of_cell("kernel_sources")
 
     def get_config(self):
         config = super().get_config()

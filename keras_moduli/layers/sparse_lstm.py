@@ -28,6 +28,12 @@ class SparseLSTMCell(GatheredKernel, keras.layers.LSTMCell):
         space: Where `"near"` measures distances. Defaults to `"torus"`.
         near_share: Share of the sources of `"near+random"` that are near.
             Defaults to `0.5`.
+        kernel_fan_in: How many features a neuron reads, as in `fan_in`.
+            Defaults to `None`: all, with a dense input kernel.
+        kernel_connections: Which, in groups of `group_size`: a name as in
+            `connections`, or an array for `features` instead of `units`
+            sources. `"own"` is what is nearest on the space. Defaults to
+            `"random"`.
         seed: Of the connections and of dropout, a non-negative integer.
             `None` draws one, which then stays. Defaults to `None`.
         **kwargs: All other arguments of `keras.layers.LSTMCell`, by name.
@@ -81,6 +87,12 @@ class SparseLSTM(SparseGatedRNN):
         space: Where `"near"` measures distances. Defaults to `"torus"`.
         near_share: Share of the sources of `"near+random"` that are near.
             Defaults to `0.5`.
+        kernel_fan_in: How many features a neuron reads, as in `fan_in`.
+            Defaults to `None`: all, with a dense input kernel.
+        kernel_connections: Which, in groups of `group_size`: a name as in
+            `connections`, or an array for `features` instead of `units`
+            sources. `"own"` is what is nearest on the space. Defaults to
+            `"random"`.
         seed: Of the connections and of dropout, a non-negative integer.
             `None` draws one, which then stays. Defaults to `None`.
         **kwargs: All other arguments of `keras.layers.LSTM` but

@@ -24,6 +24,20 @@ def all_layers(model):
     return list(found.values())
 
 
+def is_graph(layer):
+    """Whether a layer is a Sequential or functional model."""
+    if not isinstance(layer, keras.Model):
+        return False
+    caller = next(c for c in type(layer).__mro__ if "call" in vars(c))
+    if caller.__module__.split(".")[0] != "keras":
+        return False  # what a subclass does with its layers is not known
+    try:
+        config = layer.get_config()
+    except NotImplementedError:  # a subclass that cannot be saved either
+        return False
+    return isinstance(layer, keras.Sequential) or "output_layers" in config
+
+
 def state_variables(model):
     """The variables that stateful recurrent layers carry between calls."""
     return [

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_moduli.models.layers import is_graph
 from keras_moduli.shrinking.reachability import survivors
 
 
@@ -114,7 +115,7 @@ def _dead(model, prefix):
         if layer.name in left:
             rest = left[layer.name]
             found.update(rest.kind.dead(layer, rest.kept, path))
-        elif _is_graph(layer):
+        elif is_graph(layer):
             found.update(_dead(layer, f"{path}/"))
     return {path: units for path, units in found.items() if units.size}
 
@@ -122,7 +123,7 @@ def _dead(model, prefix):
 def _clone(layer, rest):
     if rest is not None and not rest.unchanged:
         return rest.kind.slim(layer, rest.kept)
-    if _is_graph(layer):
+    if is_graph(layer):
         # A model in the model keeps its inputs and outputs.
         return shrink(layer)
     return type(layer).from_config(layer.get_config())
@@ -131,7 +132,7 @@ def _clone(layer, rest):
 def _copy(old, new, rest):
     if rest is not None and not rest.unchanged:
         rest.kind.copy(old, new, rest.inputs, rest.kept)
-    elif isinstance(old, keras.Layer) and not _is_graph(old):
+    elif isinstance(old, keras.Layer) and not is_graph(old):
         _copy_whole(old, new)
 
 
@@ -143,22 +144,8 @@ def _copy_whole(old, new):
         target.assign(source)
 
 
-def _is_graph(layer):
-    """Whether a layer is a Sequential or functional model."""
-    if not isinstance(layer, keras.Model):
-        return False
-    caller = next(c for c in type(layer).__mro__ if "call" in vars(c))
-    if caller.__module__.split(".")[0] != "keras":
-        return False  # what a subclass does with its layers is not known
-    try:
-        config = layer.get_config()
-    except NotImplementedError:  # a subclass that cannot be saved either
-        return False
-    return isinstance(layer, keras.Sequential) or "output_layers" in config
-
-
 def _check(model):
-    if not isinstance(model, keras.Model) or not _is_graph(model):
+    if not isinstance(model, keras.Model) or not is_graph(model):
         raise TypeError(
             "`model` must be a Sequential or functional keras.Model: only "
             "their layers are known to be called one after another. "

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_moduli import ModuliRegularizer
+from keras_moduli import layers
 from keras_moduli.export import export_tflite
 from keras_moduli.export import inspect
 from keras_moduli.export.flatbuffers import flatbuffer
@@ -127,6 +128,92 @@ def test_a_file_of_ours(tmp_path):
     assert "KleinBottle" in str(found.metadata["spaces"])
     assert json.loads(json.dumps(found.to_dict()))["path"] == str(path)
     assert "no warnings" in str(found)
+
+
+def gathered_model(cls):
+    keras.utils.set_random_seed(0)
+    arguments = {"fan_in": 12, "group_size": 16, "kernel_fan_in": 10}
+    arguments |= {"connections": "random", "seed": 1}
+    layer = cls(144, return_sequences=True, **arguments)
+    return keras.Sequential([keras.Input((3, 40), name="x"), layer])
+
+
+def gathered_in(model, path, quantization):
+    x = np.random.default_rng(0).normal(size=(8, 3, 40)).astype("float32")
+    x = x if quantization == "full_int8" else None
+    export_tflite(model, path, quantization, "gathered", inputs=x)
+    return inspect(path)
+
+
+FULL = pytest.param("full_int8", marks=pytest.mark.slow)
+FORMS = {
+    None: ("float32", "BATCH_MATMUL", 4),
+    "float16": ("float16", "BATCH_MATMUL", 2),
+    "int8": ("int8", "BATCH_MATMUL", 1),
+    "full_int8": ("int8", "FULLY_CONNECTED", 1),
+}
+
+
+ALL_FORMS = [None, "float16", "int8", FULL]
+
+
+@pytest.mark.parametrize("quantization", ALL_FORMS)
+@pytest.mark.parametrize(
+    ("cls", "gates"),
+    [(layers.SparseLSTM, 4), (layers.SparseSimpleRNN, 1)],
+    ids=["LSTM", "SimpleRNN"],
+)
+def test_gathered_kernels_are_named(cls, gates, quantization, tmp_path):
+    model = gathered_model(cls)
+    found = gathered_in(model, tmp_path / "m.tflite", quantization)
+    kind, operator, size = FORMS[quantization]
+    inputs, recurrent = sorted(found.gathered, key=lambda one: one.fan_in)
+    assert (inputs.fan_in, recurrent.fan_in) == (10, 12)
+    for one in found.gathered:
+        assert (one.groups, one.group_size, one.gates) == (9, 16, gates)
+        assert (one.type, one.operator) == (kind, operator)
+        assert one.bytes == 144 * gates * one.fan_in * size
+        assert one.sparsity < 0.02  # small weights round to zero in int8
+    text = f"9 groups of 16 units x {gates} gates that read 12 sources each"
+    assert text in str(found)
+    assert json.loads(json.dumps(found.to_dict()))["gathered"][0]["groups"] == 9
+
+
+@pytest.mark.parametrize("quantization", [None, FULL])
+def test_zeros_that_fill_gathered_kernels_are_counted(quantization, tmp_path):
+    model = layers.to_plain(gathered_model(layers.SparseGRU))
+    kernel = model.layers[0].cell.recurrent_kernel
+    values = kernel.numpy().reshape(144, 3, 9, 16)
+    for group in range(3):  # which read 6 of their 12 then
+        few = np.flatnonzero(values[:, 0, group].any(axis=1))[:6]
+        values[few, :, group] = 0.0
+    kernel.assign(values.reshape(144, -1))
+    found = gathered_in(model, tmp_path / "m.tflite", quantization)
+    (recurrent,) = [one for one in found.gathered if one.fan_in == 12]
+    assert recurrent.sparsity == pytest.approx(1 / 6, abs=0.02)
+
+
+@pytest.mark.parametrize("quantization", [None, "full_int8"])
+def test_gathered_dense_layers_are_named(quantization, tmp_path):
+    model = model_of(L.Dense(64), 0.0, 1, (40,))
+    kernel = model.layers[0].kernel
+    values = kernel.numpy().reshape(40, 2, 32)
+    values[:28, 0] = values[12:, 1] = 0.0
+    kernel.assign(values.reshape(40, 64))
+    path = tmp_path / "m.tflite"
+    x = np.random.default_rng(0).normal(size=(8, 40)).astype("float32")
+    x = None if quantization is None else x
+    export_tflite(model, path, quantization, "gathered", inputs=x)
+    (found,) = inspect(path).gathered
+    assert (found.groups, found.group_size, found.gates) == (2, 32, 1)
+    assert (found.fan_in, found.operator) == (12, FORMS[quantization][1])
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+def test_other_layouts_gather_nothing(layout, tmp_path):
+    model = model_of(L.LSTM(64), 0.9, 16, (6, 32))
+    export_tflite(model, tmp_path / "m.tflite", "int8", layout)
+    assert inspect(tmp_path / "m.tflite").gathered == []
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -11,6 +11,14 @@ UNITS = 32
 X = np.random.default_rng(0).standard_normal((4, 3, 5)).astype("float32")
 ONE_GROUP = {"fan_in": 1.0, "group_size": UNITS}
 SPARSE = {"fan_in": 12, "group_size": 8}
+KERNELS = "kernel", "recurrent_kernel"
+INPUTS = [
+    {"kernel_fan_in": 3},
+    {"kernel_fan_in": 0.4, "kernel_connections": "near"},
+    {"kernel_fan_in": 5, "kernel_connections": "near+random"},
+    {"kernel_connections": [[4, 1], [0, 2]]},  # groups of their own size
+    {"kernel_connections": np.eye(5, dtype=bool)[np.repeat([3, 4], 16)].T},
+]
 CELLS = [
     ("LSTM", {}),
     ("GRU", {}),
@@ -39,8 +47,8 @@ def pair(name, sparse, **kwargs):
     ours.build(X.shape)
     theirs.build(X.shape)
     for one, other in zip(ours.weights, theirs.weights, strict=True):
-        plain = one.name == "recurrent_kernel"
-        other.assign(layers.dense_kernel(ours) if plain else one)
+        plain = one.name in KERNELS
+        other.assign(layers.dense_kernel(ours, one.name) if plain else one)
     return ours, theirs
 
 
@@ -63,16 +71,18 @@ def assert_alike(ours, theirs, training=False, mask=None):
         ours.trainable_variables, gradients, dense_gradients, strict=True
     ):
         other = other.numpy()
-        if weight.name == "recurrent_kernel":
-            other = _at_connections(cell, other)
+        if weight.name in KERNELS and len(weight.shape) == 3:
+            inputs = weight.name == "kernel"
+            sources = cell.kernel_sources if inputs else cell.sources
+            other = _at_connections(cell, other, sources)
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
-def _at_connections(cell, kernel):
+def _at_connections(cell, kernel, sources):
     """By the definition: weight [group, k, gate, i]."""
-    size = cell.group_size
-    found = np.zeros(cell.recurrent_kernel.shape, "float32")
-    for group, row in enumerate(cell.sources):
+    size = UNITS // len(sources)
+    found = np.zeros((*sources.shape, cell.gates * size), "float32")
+    for group, row in enumerate(sources):
         for gate in range(cell.gates):
             first = gate * UNITS + group * size
             found[group, :, gate * size : (gate + 1) * size] = kernel[
@@ -98,6 +108,27 @@ def test_connections_are_the_plain_layer_with_zeros(name, kwargs, kind):
     assert_alike(ours, theirs)
 
 
+@pytest.mark.parametrize("inputs", INPUTS, ids=range(len(INPUTS)))
+@pytest.mark.parametrize(("name", "kwargs"), CELLS, ids=str)
+def test_input_connections_are_the_plain_layer_with_zeros(name, kwargs, inputs):
+    sparse = {**SPARSE, **inputs}
+    ours, theirs = pair(name, sparse, return_sequences=True, **kwargs)
+    kernel = layers.dense_kernel(ours, "kernel")
+    alive = layers.mask(ours, "kernel")
+    assert ((kernel != 0) == alive).all()
+    assert alive.mean() == ours.kernel_sources.shape[1] / 5
+    assert_alike(ours, theirs)
+
+
+@pytest.mark.parametrize(("name", "kwargs"), CELLS, ids=str)
+def test_dropout_of_inputs_that_few_read(name, kwargs):
+    arguments = {"dropout": 0.3, "recurrent_dropout": 0.2, **kwargs}
+    everything = {**ONE_GROUP, "kernel_fan_in": 1.0}
+    assert_alike(*pair(name, everything, **arguments), training=True)
+    ours, theirs = pair(name, {**SPARSE, "kernel_fan_in": 2}, **arguments)
+    assert_alike(ours, theirs, training=True)
+
+
 @pytest.mark.parametrize(("name", "kwargs"), CELLS, ids=str)
 def test_masks_of_time_steps_and_dropout(name, kwargs):
     mask = np.arange(3) < np.array([[3], [2], [1], [2]])
@@ -121,7 +152,8 @@ def test_stateful(name):
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
 def test_mixed_precision(name):
-    ours, theirs = pair(name, SPARSE, dtype="mixed_bfloat16")
+    sparse = {**SPARSE, "kernel_fan_in": 3}
+    ours, theirs = pair(name, sparse, dtype="mixed_bfloat16")
     assert ours(X).dtype == theirs(X).dtype == "bfloat16"
     assert ours.cell.recurrent_kernel.dtype == "float32"
     np.testing.assert_allclose(

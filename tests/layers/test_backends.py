@@ -1,4 +1,4 @@
-"""The same on JAX: connections, outputs, a step of training."""
+"""The same on JAX and PyTorch: connections, outputs, a step of training."""
 
 import json
 import os
@@ -13,13 +13,16 @@ import json
 import sys
 import keras
 import numpy as np
+import keras_moduli
 from keras_moduli import layers
 
 x = np.linspace(-1.0, 1.0, 60).reshape(4, 5, 3).astype("float32")
 recurrent = [
     cls(
         64, fan_in=24, group_size=8, connections="near+random", seed=1,
-        kernel_initializer="ones", recurrent_dropout=0.2,
+        kernel_initializer="ones", dropout=0.1, recurrent_dropout=0.2,
+        kernel_fan_in=2, recurrent_constraint="max_norm",
+        recurrent_regularizer=keras_moduli.ModuliRegularizer(seed=0),
         recurrent_initializer=keras.initializers.Constant(0.01),
     )
     for cls in (layers.SparseLSTM, layers.SparseGRU, layers.SparseSimpleRNN)
@@ -31,7 +34,17 @@ output = model.predict(x, verbose=0)
 model.compile("sgd", "mse")
 model.fit(x, np.zeros((4, 192)), verbose=0)
 assert np.abs(model.predict(x, verbose=0) - output).max() > 0
-found = [[layer.sources.tolist() for layer in recurrent], output.tolist()]
+plain = layers.to_plain(model)
+again = layers.to_sparse(plain)
+for other in (plain, again):
+    difference = other.predict(x, verbose=0) - model.predict(x, verbose=0)
+    assert np.abs(difference).max() < 1e-5
+sources = [
+    table.tolist()
+    for layer in recurrent
+    for table in (layer.sources, layer.kernel_sources)
+]
+found = [sources, output.tolist()]
 json.dump(found, sys.stdout)
 """
 
@@ -48,10 +61,11 @@ def run(backend):
 
 
 @pytest.mark.slow
-def test_jax_as_here(capsys):
-    pytest.importorskip("jax")
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_as_here(backend, capsys):
+    pytest.importorskip(backend)
     exec(PROGRAM, {})
     theirs = json.loads(capsys.readouterr().out)
-    ours = run("jax")
+    ours = run(backend)
     assert ours[0] == theirs[0]
     np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)

@@ -11,6 +11,7 @@ from keras_moduli.models.kernels import kernels
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((8, 5, 3)).astype("float32")
 Y = RNG.standard_normal((8, 32)).astype("float32")
+KERNELS = "kernel", "recurrent_kernel"
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
@@ -18,9 +19,10 @@ OPTIMIZERS = {
 }
 
 
-def trained(optimizer):
+def trained(optimizer, **inputs):
     keras.utils.set_random_seed(0)
     arguments = {"fan_in": 12, "group_size": 8, "seed": 0}
+    arguments |= inputs
     model = keras.Sequential(
         [
             keras.Input((5, 3)),
@@ -38,14 +40,15 @@ def step(model, count=1):
 
 
 def masks(sparse, plain):
-    paths = [p for p in kernels(plain) if p.endswith("recurrent_kernel")]
-    pairs = zip(paths, sparse.layers, strict=True)
-    return {path: layers.mask(layer) for path, layer in pairs}
+    places = [(layer, n) for layer in sparse.layers for n in KERNELS]
+    pairs = zip(kernels(plain), places, strict=True)
+    return {path: layers.mask(*place) for path, place in pairs}
 
 
+@pytest.mark.parametrize("inputs", [{}, {"kernel_fan_in": 2}], ids=str)
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_next_steps_are_those_of_the_masked_plain_model(name):
-    sparse = trained(OPTIMIZERS[name]())
+def test_the_next_steps_are_those_of_the_masked_plain_model(name, inputs):
+    sparse = trained(OPTIMIZERS[name](), **inputs)
     plain = layers.to_plain(sparse)
     alive = masks(sparse, plain)
     keras_moduli.apply_masks(plain, alive)
@@ -54,6 +57,7 @@ def test_the_next_steps_are_those_of_the_masked_plain_model(name):
     np.testing.assert_allclose(plain(X), sparse(X), atol=2e-5)
     again = layers.to_sparse(plain, alive)
     assert int(again.optimizer.iterations) == 4
+    assert again.count_params() == sparse.count_params()
     step(again)
     step(plain)
     np.testing.assert_allclose(again(X), plain(X), atol=2e-5)

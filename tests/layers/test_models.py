@@ -18,8 +18,8 @@ def sparse(kind="LSTM", units=32, **kwargs):
     return getattr(layers, f"Sparse{kind}")(units, **{**SPARSE, **kwargs})
 
 
-def cell(name, units=32):
-    return getattr(layers, f"Sparse{name}Cell")(units, **SPARSE)
+def cell(name, units=32, **kwargs):
+    return getattr(layers, f"Sparse{name}Cell")(units, **SPARSE, **kwargs)
 
 
 def model_of(*parts):
@@ -84,6 +84,29 @@ def test_config(name, kwargs):
     assert {key: ours[key] for key in plain} == plain
 
 
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"kernel_fan_in": 2},
+        {"kernel_fan_in": 0.5, "kernel_connections": "near+random"},
+        {"kernel_connections": [[2, 0], [1, 2]]},
+        {"kernel_connections": np.ones((3, 32), bool)},
+    ],
+    ids=range(4),
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_input_connections_stay(tmp_path, name, inputs):
+    model = model_of(sparse(name, seed=None, **inputs))
+    sources = model.layers[0].kernel_sources
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    for copy in (loaded, keras.models.clone_model(model)):
+        (layer,) = copy.layers
+        np.testing.assert_array_equal(layer.kernel_sources, sources)
+        assert layer.get_config() == model.layers[0].get_config()
+
+
 def test_fan_in_is_the_number_where_connections_say_it():
     given = sparse(connections=connections("given"), group_size=None)
     assert (given.fan_in, given.group_size) == (7, 16)
@@ -96,17 +119,20 @@ def test_an_unknown_argument():
         sparse(density=0.1)
 
 
-def wrapped(name):
-    yield keras.layers.Bidirectional(sparse(name, return_sequences=True))
-    yield keras.layers.RNN(cell(name))
-    cells = [cell(name), cell(name, 64)]
+def wrapped(name, inputs):
+    yield keras.layers.Bidirectional(
+        sparse(name, return_sequences=True, **inputs)
+    )
+    yield keras.layers.RNN(cell(name, **inputs))
+    cells = [cell(name, **inputs), cell(name, 64, **inputs)]
     yield keras.layers.RNN(keras.layers.StackedRNNCells(cells))
 
 
+@pytest.mark.parametrize("inputs", [{}, {"kernel_fan_in": 2}], ids=str)
 @pytest.mark.parametrize("wrapper", range(3))
 @pytest.mark.parametrize("name", NAMES)
-def test_wrappers(tmp_path, name, wrapper):
-    model = model_of(list(wrapped(name))[wrapper])
+def test_wrappers(tmp_path, name, wrapper, inputs):
+    model = model_of(list(wrapped(name, inputs))[wrapper])
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(X), model(X))
@@ -115,6 +141,103 @@ def test_wrappers(tmp_path, name, wrapper):
     again = layers.to_sparse(plain)
     np.testing.assert_allclose(again(X), model(X), atol=1e-6)
     assert again.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_time_distributed(compiled):
+    nested = keras.Sequential([keras.Input((5, 3)), sparse("LSTM")])
+    model = keras.Sequential(
+        [
+            keras.Input((4, 5, 3)),
+            keras.layers.TimeDistributed(nested, name="windows"),
+            keras.layers.TimeDistributed(keras.layers.Dense(6)),
+            keras.layers.Reshape((2, 2, 6)),
+            keras.layers.TimeDistributed(sparse("GRU", kernel_fan_in=2)),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype("float32")
+    if compiled:
+        model.compile("adam", "mse")
+        model.fit(x, np.zeros((2, 2, 32)), verbose=0)
+    plain = layers.to_plain(model)
+    assert plain.layers[0].name == "windows"
+    assert type(plain.layers[0].layer.layers[0]) is keras.layers.LSTM
+    assert type(plain.layers[3].layer) is keras.layers.GRU
+    np.testing.assert_allclose(plain(x), model(x), atol=1e-6)
+    again = layers.to_sparse(plain)
+    assert again.count_params() == model.count_params()
+    np.testing.assert_allclose(again(x), model(x), atol=1e-6)
+    if compiled:
+        assert int(again.optimizer.iterations) == 1
+
+
+class Subclassed(keras.Model):
+    def __init__(self, recurrent):
+        super().__init__(name="mine")
+        self.recurrent = recurrent
+
+    def call(self, inputs):
+        return self.recurrent(inputs)
+
+    def get_config(self):
+        return {"recurrent": self.recurrent}
+
+
+class Block(keras.layers.Layer):
+    """A layer with another one in an attribute of any name."""
+
+    def __init__(self, recurrent, **kwargs):
+        super().__init__(**kwargs)
+        self.heart = recurrent
+
+    def call(self, inputs):
+        return self.heart(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "recurrent": self.heart}
+
+
+def zeroed(layer):
+    """A built plain layer with the zeros of a sparse one."""
+    layer.build((None, 5, 3))
+    kernel = layer.cell.recurrent_kernel
+    twin = sparse()
+    kernel.assign(kernel * layers.mask(twin))
+    return layer
+
+
+def test_subclassed_models_are_named():
+    mine = Subclassed(sparse())
+    mine(X)
+    with pytest.raises(ValueError, match="functional.*model='mine'"):
+        layers.to_plain(mine)
+    plain = Subclassed(zeroed(keras.layers.LSTM(32)))
+    plain(X)
+    with pytest.raises(ValueError, match="functional.*Subclassed"):
+        layers.to_sparse(plain)
+
+
+@pytest.mark.parametrize("kind", [Subclassed, Block])
+def test_layers_that_hold_others_are_named(kind):
+    model = model_of(kind(sparse(name="inner")))
+    with pytest.raises(ValueError, match="inner.*layer '(mine|block)"):
+        layers.to_plain(model)
+    model = model_of(kind(zeroed(keras.layers.LSTM(32, name="inner"))))
+    with pytest.raises(ValueError, match="inner.*layer '(mine|block)"):
+        layers.to_sparse(model)
+
+
+def test_layers_that_hold_nothing_to_convert_do_not_matter():
+    dense = keras.layers.LSTM(8, return_sequences=True)
+    model = model_of(Block(dense), sparse())
+    plain = layers.to_plain(model)
+    assert type(plain.layers[1]) is keras.layers.LSTM
+
+
+def test_frozen_layers_are_converted():
+    model = model_of(sparse(trainable=False), keras.layers.Dense(2))
+    again = layers.to_sparse(layers.to_plain(model))
+    np.testing.assert_allclose(again(X), model(X), atol=1e-6)
 
 
 def test_stacked_layers_with_masks_of_time_steps():
@@ -186,6 +309,43 @@ def test_to_sparse_takes_masks():
     )
 
 
+def test_sparse_inputs_of_a_dense_recurrent_kernel():
+    inputs = {"kernel_fan_in": 2, "group_size": 16}
+    model = model_of(sparse("GRU", **{**inputs, "fan_in": 1.0}))
+    again = layers.to_sparse(layers.to_plain(model))
+    assert again.layers[0].kernel_sources.shape == (2, 2)
+    assert again.layers[0].sources.shape == (1, 32)
+    np.testing.assert_allclose(again(X), model(X), atol=1e-6)
+
+
+def test_an_input_kernel_without_groups_stays_dense():
+    plain = layers.to_plain(model_of(sparse("LSTM")))
+    kernel = plain.layers[0].cell.kernel
+    kernel.assign(kernel * np.eye(3, 128, dtype="float32"))
+    again = layers.to_sparse(plain)
+    assert again.layers[0].kernel_sources is None
+    np.testing.assert_allclose(again(X), plain(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"kernel_fan_in": 4}, "`kernel_fan_in`.*integer from 1 to 3"),
+        ({"kernel_fan_in": 0.0}, "`kernel_fan_in` must be a float"),
+        ({"kernel_connections": "far"}, "`kernel_connections` must be an int"),
+        ({"kernel_connections": [[3]]}, "`kernel_connections`.*from 0 to 2"),
+        ({"kernel_connections": [[1], [2], [0]]}, "a row for each group"),
+        ({"kernel_connections": np.ones((4, 32), bool)}, "from 0 to 2"),
+        ({"kernel_connections": np.ones((3, 31), bool)}, "shape .3, 32."),
+    ],
+    ids=range(7),
+)
+def test_input_connections_that_cannot_be(inputs, message):
+    with pytest.raises(ValueError, match=message) as error:
+        model_of(sparse("GRU", **inputs))
+    assert "Received: " in str(error.value)
+
+
 def test_to_sparse_tells_what_it_cannot():
     model = model_of(keras.layers.LSTM(16))
     with pytest.raises(ValueError, match="has no zeros") as caught:
@@ -203,6 +363,10 @@ def test_to_sparse_tells_what_it_cannot():
 def test_mask_is_of_sparse_layers():
     with pytest.raises(ValueError, match="must be a sparse layer"):
         layers.mask(keras.layers.LSTM(8))
+    with pytest.raises(ValueError, match="one of kernel, recurrent_kernel"):
+        layers.mask(sparse(), "bias")
+    with pytest.raises(ValueError, match="must be built"):
+        layers.mask(sparse(), "kernel")
 
 
 def pruned(model, **kwargs):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import keras_moduli
 from keras_moduli import dead_units
 from keras_moduli import shrink
-from keras_moduli.shrinking.shrink import _is_graph
+from keras_moduli.models.layers import is_graph
 
 layers = keras.layers
 FEATURES, STEPS = 3, 6
@@ -463,7 +463,7 @@ def test_bad_input():
         def __init__(self, anything):
             super().__init__()
 
-    assert not _is_graph(Subclassed(object()))
+    assert not is_graph(Subclassed(object()))
     with pytest.raises(TypeError, match="Sequential or functional"):
         dead_units(Subclassed(object()))
 
