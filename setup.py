@@ -93,6 +93,7 @@ setup(
             "build>=1.2",
             "import-linter>=2.1",
             "mypy>=1.14",
+            "playwright>=1.40",  # drives a Chromium, where there is one
             "pre-commit>=4",
             "pytest-cov>=6",
             "twine>=6",

@@ -24,7 +24,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "keras_docstrings",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "browser/node_modules"]
 if not (ROOT / "notebooks" / "quickstart.ipynb").exists():
     exclude_patterns.append("notebooks.md")
 if importlib.util.find_spec("keras_moduli.topology") is None:

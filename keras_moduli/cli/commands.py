@@ -3,6 +3,9 @@
 from keras_moduli.cli import options
 from keras_moduli.experiments.reports import rendering
 from keras_moduli.experiments.sweeps import plan
+from keras_moduli.export.layouts.layouts import LAYOUTS
+from keras_moduli.export.verification.comparison import TOLERANCES
+from keras_moduli.export.verification.runtime import RUNTIMES
 from keras_moduli.version import __version__
 
 
@@ -24,6 +27,7 @@ def parser():
         _add_tradeoff,
         _add_table,
         _add_plot,
+        _add_export,
         _add_inspect,
     ):
         add(commands)
@@ -148,6 +152,65 @@ def _add_plot(commands):
         nargs="+",
         metavar="LABEL",
         help="draw these only, for example none 'torus, diffusion'",
+    )
+
+
+def _add_export(commands):
+    command = commands.add_parser(
+        "export",
+        help="write a .tflite file of a saved model, for phones, browsers or "
+        "microcontrollers",
+        description="Writes a .tflite file of a saved model, and compares it "
+        "with the model before it takes its name.",
+    )
+    command.add_argument(
+        "model", metavar="MODEL.keras", help="what `model.save` wrote"
+    )
+    command.add_argument("file", metavar="FILE.tflite")
+    command.add_argument(
+        "--quantization", choices=[name for name in TOLERANCES if name]
+    )
+    command.add_argument("--layout", choices=["auto", *LAYOUTS], default="auto")
+    command.add_argument(
+        "--streaming",
+        action="store_true",
+        help="one step of the sequence, the states going in and out",
+    )
+    command.add_argument(
+        "--runtime",
+        choices=list(RUNTIMES),
+        default="litert",
+        help="what runs the file; micro, TFLite Micro for microcontrollers, "
+        "needs the extra of that name, implies --streaming and takes float32 "
+        "or full_int8 (default: litert)",
+    )
+    command.add_argument(
+        "--c-array",
+        metavar="FILE.h",
+        help="write the file as a C header too, for firmware",
+    )
+    command.add_argument(
+        "--sequence-length",
+        type=int,
+        metavar="N",
+        help="length of dimensions that the model leaves open",
+    )
+    command.add_argument(
+        "--inputs",
+        metavar="X.npy",
+        help="examples to verify with, and for full_int8 to learn ranges "
+        "from; an .npz of several inputs by name",
+    )
+    command.add_argument(
+        "--targets",
+        metavar="Y.npy",
+        help="what to answer to them, for metrics of the model and the file",
+    )
+    command.add_argument(
+        "--metrics",
+        type=options.list_of(str),
+        metavar="NAME,...",
+        help="Keras's names of metrics (default: those of the model)",
     )
 
 

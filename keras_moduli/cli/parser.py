@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from keras_moduli.cli import commands
+from keras_moduli.cli import exporting
 from keras_moduli.cli import options
 from keras_moduli.experiments.job import Job
 from keras_moduli.experiments.reports import comparison
@@ -212,6 +213,17 @@ def plot(arguments):
     return 0
 
 
+def export(arguments):
+    """`keras-moduli export MODEL FILE`."""
+    try:
+        print(exporting.export(arguments))
+    except RuntimeError as error:  # an ExportError, or the wrong backend
+        raise Failure(error, 1) from error
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise Failure(error, 2) from error
+    return 0
+
+
 def inspect(arguments):
     """`keras-moduli inspect FILE`."""
     try:
@@ -227,6 +239,7 @@ COMMANDS = {
     "tradeoff": tradeoff,
     "table": table,
     "plot": plot,
+    "export": export,
     "inspect": inspect,
 }
 

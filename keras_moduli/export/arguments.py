@@ -185,3 +185,45 @@ def check_sequence_length(program, sequence_length):
             f"`sequence_length` must be {' or '.join(map(str, lengths))}, as "
             f"the model fixes it. Received: sequence_length={sequence_length}"
         )
+
+
+def check_calibration(program, sequence_length, inputs):
+    """Checks that ranges of integers can be learnt."""
+    if is_legacy(program.model):
+        raise ValueError(
+            "`quantization` 'full_int8' needs a Keras 3 model; 'int8' works "
+            f"with tf_keras. Received: model={program.model.name!r}"
+        )
+    if inputs is None:
+        raise ValueError(
+            "`quantization` 'full_int8' needs `inputs`, real examples to "
+            "learn the ranges of its integers from; 'int8' does not. "
+            "Received: inputs=None"
+        )
+    if sequence_length is None and any(
+        None in spec.shape[1:] for spec in program.specs.values()
+    ):
+        raise ValueError(
+            "`quantization` 'full_int8' unrolls recurrent layers and needs "
+            "the length of the sequences: give `sequence_length`. "
+            "Received: sequence_length=None"
+        )
+
+
+def check_targets(model, inputs, targets, metrics):
+    """Checks that there is all that metrics on real data need."""
+    if targets is None and metrics is not None:
+        raise ValueError(
+            "`metrics` are computed on `targets`, which must be given too. "
+            f"Received: metrics={metrics!r}, targets=None"
+        )
+    if targets is not None and inputs is None:
+        raise ValueError(
+            "`targets` belong to `inputs`, which must be given too. "
+            "Received: inputs=None"
+        )
+    if targets is not None and is_legacy(model):
+        raise ValueError(
+            "`targets` need a Keras 3 model. "
+            f"Received: model={model.name!r} of tf_keras"
+        )

@@ -11,12 +11,18 @@ from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.streaming import StreamingProgram
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.verification.runtime import interpreters
+from keras_moduli.layers.conversion import without_sparse_layers
 
 
 def evaluate_tflite(
-    path: str | os.PathLike[str], x: Any, y: Any, model: keras.Model
+    path: str | os.PathLike[str],
+    x: Any,
+    y: Any,
+    model: keras.Model,
+    *,
+    metrics: Any = None,
 ) -> dict[str, float]:
-    """Computes a compiled model's metrics on the answers of a `.tflite` file.
+    """Computes a model's metrics on the answers of a `.tflite` file.
 
     What `model.evaluate(x, y)` says of the model, this says of the file: as
     LiteRT runs it, under its default delegates.
@@ -25,15 +31,18 @@ def evaluate_tflite(
         path: A `.tflite` file of the model, streaming or not.
         x: Inputs: a NumPy array, or a structure of them as the model takes.
         y: Targets, likewise.
-        model: The compiled `keras.Model` that the file was made of, or one of
-            the same inputs, outputs and metrics.
+        model: The `keras.Model` that the file was made of, or one of the same
+            inputs, outputs and metrics.
+        metrics: What `model.compile` takes as `metrics`: names, metrics,
+            losses or functions. `None` for those that the model is compiled
+            with. Defaults to `None`.
 
     Returns:
         A dict from the metric's name to its value.
 
     Raises:
-        ValueError: If the model has no metrics, or the file takes other
-            inputs.
+        ValueError: If there are no metrics, the file takes other inputs, or
+            `y` has another length than `x`.
 
     Example:
 
@@ -44,30 +53,96 @@ def evaluate_tflite(
     keras_moduli.evaluate_tflite("model.tflite", x, y, model)
     ```
     """
+    judge = _judge(model, metrics)
+    program, runner, size = _runner(path, without_sparse_layers(model), x)
+
+    def answer(batch):
+        return program.unnamed(program.answer(runner, batch))
+
+    return _judged(judge, program, x, y, answer, size)
+
+
+def evaluate_model(
+    model: keras.Model, x: Any, y: Any, metrics: Any = None
+) -> dict[str, float]:
+    """What `evaluate_tflite` says of a file, said of its Keras model.
+
+    Args:
+        model, x, y, metrics: As for `evaluate_tflite`.
+    """
+    judge = _judge(model, metrics)
+    program = Program(model, x)
+
+    def answer(batch):
+        with program.fresh_state():
+            return model.predict_on_batch(program.pack(batch))
+
+    size = program.fixed_batch_size or _BATCH
+    return _judged(judge, program, x, y, answer, size)
+
+
+_BATCH = 32
+
+
+def _judge(model, metrics):
+    """A compiled model whose metrics are wanted; its weights are not used."""
+    if metrics is not None:
+        # Not the model itself, which keeps what it is compiled with.
+        judge = keras.Model()
+        judge.compile(metrics=keras.tree.map_structure(_of_examples, metrics))
+        return judge
     if not getattr(model, "compiled", False):
         raise ValueError(
-            "`model` must be compiled, with the metrics that are wanted. "
+            "`model` must be compiled, with the metrics that are wanted; or "
+            "give `metrics`. "
             f"Received: model={getattr(model, 'name', model)!r}, not compiled"
         )
-    program, runner, size = _runner(path, model)
+    return model
+
+
+def _of_examples(metric):
+    """A loss as a mean over examples, whatever the batches; others as is."""
+    if isinstance(metric, keras.losses.Loss):
+        return keras.metrics.MeanMetricWrapper(metric.call, name=metric.name)
+    return metric
+
+
+def _judged(judge, program, x, y, answer, size):
+    """The metrics of what `answer` gives for batches of one size."""
     feeds = program.feeds(x)
-    model.reset_metrics()
-    found: dict[str, Any] = {}
-    for start in range(0, len(next(iter(feeds.values()))), size):
+    count = len(next(iter(feeds.values())))
+    _check_lengths(y, count)
+    judge.reset_metrics()
+    found = {}
+    for start in range(0, count, size):
         part = slice(start, start + size)
-        answer = _answer(program, runner, feeds, part, size)
-        targets = _part(y, part)
-        found = model.compute_metrics(x, targets, answer)
+        batch = _part(feeds, part)
+        held = len(next(iter(batch.values())))
+        # The last examples fill a batch by being repeated.
+        filled = _part(batch, np.arange(size) % held)
+        answers = _part(answer(filled), slice(held))
+        found = judge.compute_metrics(x, _part(y, part), answers)
     found = {name: float(v) for name, v in found.items() if name != "loss"}
     if not found:
         raise ValueError(
-            "`model` must be compiled with `metrics`. "
-            f"Received: model={model.name!r}, compiled without"
+            "`model` must be compiled with `metrics`, or give them here. "
+            f"Received: model={program.model.name!r}, compiled without"
         )
     return found
 
 
-def _runner(path, model):
+def _check_lengths(y, count):
+    lengths = {
+        len(leaf) if np.ndim(leaf) else None for leaf in keras.tree.flatten(y)
+    }
+    if not count or lengths != {count}:
+        raise ValueError(
+            "inputs and targets must be arrays of as many examples. Received: "
+            f"{count} inputs, targets of length {sorted(lengths, key=str)}"
+        )
+
+
+def _runner(path, model, x):
     """The program that a file was made of, what runs it, the batch size."""
     interpreter = interpreters(path)["default delegates"]()
     if SIGNATURE not in interpreter.get_signature_list():
@@ -78,7 +153,7 @@ def _runner(path, model):
     runner = interpreter.get_signature_runner(SIGNATURE)
     details = runner.get_input_details()
     data = [name for name in details if not re.fullmatch(r"state_\d+", name)]
-    program = Program(model)
+    program = Program(model, x)
     size = int(details[data[0]]["shape"][0])
     if len(details) > len(data):
         program = StreamingProgram(model, size)
@@ -103,14 +178,3 @@ def _renaming(runner, name, into):
 
 def _part(arrays, part):
     return keras.tree.map_structure(lambda array: array[part], arrays)
-
-
-def _answer(program, runner, feeds, part, size):
-    """The file's answer to a part of the data, in the model's structure."""
-    batch = _part(feeds, part)
-    count = len(next(iter(batch.values())))
-    # The last examples fill a batch by being repeated.
-    places = np.arange(size) % count
-    batch = {name: array[places] for name, array in batch.items()}
-    answer = program.answer(runner, batch)
-    return program.unnamed({name: v[:count] for name, v in answer.items()})

@@ -31,6 +31,9 @@ class ExportReport:
             size, latency and difference, or why it failed.
         arena_bytes: The tensor arena that the file needs on TFLite Micro, if
             it is for that.
+        model_metrics: If the export was given targets, a dict from metric to
+            what the Keras model has on them.
+        file_metrics: What the file has on them.
 
     Example:
 
@@ -56,6 +59,8 @@ class ExportReport:
     notes: tuple = ()
     candidates: tuple = ()
     arena_bytes: int | None = None
+    model_metrics: dict | None = None
+    file_metrics: dict | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain dicts, lists, strings and numbers."""
@@ -76,6 +81,7 @@ class ExportReport:
                 f"  differs from Keras by at most {self.max_difference:.2g}"
                 f"{self._relative()}",
                 *self._arena(),
+                *self._metrics(),
                 f"  zeros: {zeros}",
                 f"  operators: {operators}",
                 *(f"  {note}" for note in self.notes),
@@ -86,6 +92,13 @@ class ExportReport:
     def _arena(self):
         if self.arena_bytes is not None:
             yield f"  tensor arena: {self.arena_bytes:,} bytes"
+
+    def _metrics(self):
+        for name, value in (self.model_metrics or {}).items():
+            yield (
+                f"  {name}: {value:.4g} of the Keras model, "
+                f"{self.file_metrics[name]:.4g} of the file"
+            )
 
     def _relative(self):
         if self.median_difference is None:

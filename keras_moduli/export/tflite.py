@@ -8,16 +8,20 @@ import keras
 
 from keras_moduli.export import candidates
 from keras_moduli.export.arguments import check_batch_size
+from keras_moduli.export.arguments import check_calibration
 from keras_moduli.export.arguments import check_choice
 from keras_moduli.export.arguments import check_model
 from keras_moduli.export.arguments import check_positive_integer
 from keras_moduli.export.arguments import check_precision
 from keras_moduli.export.arguments import check_sequence_length
 from keras_moduli.export.arguments import check_target
+from keras_moduli.export.arguments import check_targets
 from keras_moduli.export.arguments import check_tolerance
 from keras_moduli.export.candidates import Task
 from keras_moduli.export.description import description
 from keras_moduli.export.errors import ExportError
+from keras_moduli.export.evaluation import evaluate_model
+from keras_moduli.export.evaluation import evaluate_tflite
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.programs.legacy import LegacyProgram
 from keras_moduli.export.programs.legacy import check_stripped
@@ -48,6 +52,8 @@ def export_tflite(
     streaming: bool = False,
     sequence_length: int | None = None,
     inputs: Any = None,
+    targets: Any = None,
+    metrics: Any = None,
     tolerance: float | None = None,
     runtime: str = "litert",
 ) -> ExportReport:
@@ -97,6 +103,11 @@ def export_tflite(
             them and is compared on the first 16 alone: give what is typical.
             Made whole numbers are drawn from the range of the model's
             `Embedding` layers, or {0, 1}.
+        targets: What the model should answer to `inputs`: the report then has
+            its metrics on all of them, of the Keras model and of the file as
+            LiteRT runs it.
+        metrics: For `targets`, as `evaluate_tflite` takes them. Defaults to
+            those that the model is compiled with.
         tolerance: The largest allowed difference, relative to the largest
             output of the model on the inputs compared. Defaults to 1e-4
             (float32), 1e-2 (float16), 1e-1 (int8) or 2e-1 (full_int8); files
@@ -131,6 +142,8 @@ def export_tflite(
     path = check_target(path, ".tflite")
     check_model(model, legacy=True)
     check_precision(model)
+    check_targets(model, inputs, targets, metrics)
+    original = model
     if not is_legacy(model):
         # The layouts know Keras's own layers, and find the zeros in them.
         model = without_sparse_layers(model)
@@ -150,7 +163,10 @@ def export_tflite(
     check_batch_size(program, batch_size)
     check_sequence_length(program, sequence_length)
     if quantization == "full_int8":
-        _check_calibration(program, sequence_length, inputs)
+        check_calibration(program, sequence_length, inputs)
+    of_model, of_file = None, None
+    if targets is not None:
+        of_model = evaluate_model(original, inputs, targets, metrics)
     with in_float32(program.model), atomic_path(path) as temporary:
         task = Task(
             program=program,
@@ -172,6 +188,10 @@ def export_tflite(
         make = _try_all if layout == "auto" else _only
         chosen, table = make(task, layout, temporary.parent)
         arena = task.runtime.arena_bytes(chosen.path)
+        if targets is not None:
+            of_file = evaluate_tflite(
+                chosen.path, inputs, targets, original, metrics=metrics
+            )
         os.replace(chosen.path, temporary)
     for note in chosen.warnings:
         warnings.warn(f"{path}: {note}", stacklevel=2)
@@ -192,6 +212,8 @@ def export_tflite(
         notes=chosen.notes + chosen.warnings,
         candidates=table,
         arena_bytes=arena,
+        model_metrics=of_model,
+        file_metrics=of_file,
     )
 
 
@@ -263,25 +285,3 @@ def _try_all(task, layout, folder):
     ]
     best = candidates.CHOICES[task.optimize_for](table)
     return made[table.index(best)], (*table, *failed)
-
-
-def _check_calibration(program, sequence_length, inputs):
-    if isinstance(program, LegacyProgram):
-        raise ValueError(
-            "`quantization` 'full_int8' needs a Keras 3 model; 'int8' works "
-            f"with tf_keras. Received: model={program.model.name!r}"
-        )
-    if inputs is None:
-        raise ValueError(
-            "`quantization` 'full_int8' needs `inputs`, real examples to "
-            "learn the ranges of its integers from; 'int8' does not. "
-            "Received: inputs=None"
-        )
-    if sequence_length is None and any(
-        None in spec.shape[1:] for spec in program.specs.values()
-    ):
-        raise ValueError(
-            "`quantization` 'full_int8' unrolls recurrent layers and needs "
-            "the length of the sequences: give `sequence_length`. "
-            "Received: sequence_length=None"
-        )

@@ -126,6 +126,11 @@ BAD = [
     (["table", "folder"], "no folder of"),
     (["table", "OUT"], "no folder of"),
     (["plot", "folder"], "no folder of"),
+    (["export", "none.keras", "OUT.tflite"], "`model.save` wrote"),
+    (["export", "good.txt", "OUT.tflite", "--c-array", "h"], "end with '.h'"),
+    (["export", "good.txt", "OUT.tflite", "--c-array", "f/h.h"], "folder of"),
+    (["export", "good.txt", "OUT.tflite", "--runtime", "pc"], "invalid choice"),
+    (["export", "good.txt", "OUT.tflite"], "`model` must be"),
     (
         ["train", "language", "--out", "OUT", "--resume", "--overwrite"],
         "not allowed with",
@@ -149,7 +154,7 @@ def test_bad_input_is_one_line_and_nothing_else(
     assert status == 2
     assert printed.out == ""
     (line,) = printed.err.splitlines()
-    assert re.match(r"keras-moduli( train| sweep)?: error: ", line)
+    assert re.match(r"keras-moduli( train| sweep| export)?: error: ", line)
     assert message in line
     assert sorted(files.rglob("*")) == before
 

@@ -1,7 +1,5 @@
 """Files that are wrong are refused; files that are coarse are not."""
 
-import warnings
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from keras_moduli.export import ExportError
 from keras_moduli.export import candidates
 from keras_moduli.export.verification.coarseness import distribution
 from keras_moduli.export.verification.coarseness import typical_difference
-from keras_moduli.tasks import TASKS
 
 UNITS = 64
 
@@ -175,25 +172,3 @@ def test_outputs_of_open_length():
     references = [{"y": np.ones((2, n))} for n in (1, 7)]
     answers = [{"y": np.full((2, n), 1.25)} for n in (1, 7)]
     assert typical_difference(answers, references) == 0.25
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
-def test_trained_models_are_not_refused(tmp_path, cell):
-    text = TASKS["language"](units=48, cell=cell)
-    keras.utils.set_random_seed(0)
-    model = text.model(120)
-    model.fit(text.training(0, 0), steps_per_epoch=120, verbose=0)
-    inputs = text.validation[0][:8]
-    for quantization in (None, "float16", "int8", "full_int8"):
-        for streaming in (False, True):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                export(
-                    model,
-                    tmp_path,
-                    quantization=quantization,
-                    streaming=streaming,
-                    sequence_length=None if streaming else 16,
-                    inputs=inputs[:, :16],
-                )

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-import re
 
 import keras
 import numpy as np
 
 from keras_moduli.export.conversion.converter import convert
 from keras_moduli.export.programs.lowering import lowered
+from keras_moduli.export.programs.names import identifiers
+from keras_moduli.export.programs.names import named
 from keras_moduli.export.programs.per_step import any_length
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.programs.tracing import constant_module
@@ -128,13 +129,23 @@ class Program:
         """The structure of the model's outputs, of symbolic tensors."""
         if isinstance(self.model, keras.Sequential):
             return self.model.outputs[0]
+        if not getattr(self.model, "outputs", None):  # subclassed
+            return self.model.compute_output_spec(
+                self.pack(
+                    {
+                        name: keras.KerasTensor(spec.shape, spec.dtype)
+                        for name, spec in self.sample_specs.items()
+                    }
+                )
+            )
         return self.model.output
 
     def unnamed(self, values):
         """Named answers in the structure of the model's outputs."""
-        order = {id(leaf): name for name, leaf in named(self.outputs).items()}
+        outputs = self.outputs
+        order = {id(leaf): name for name, leaf in named(outputs).items()}
         return keras.tree.map_structure(
-            lambda leaf: values[order[id(leaf)]], self.outputs
+            lambda leaf: values[order[id(leaf)]], outputs
         )
 
     def call(self, tensors):
@@ -248,7 +259,7 @@ def _inputs_of(model, inputs):
         names = sorted(structure)
     else:
         names = [getattr(leaf, "name", None) for leaf in leaves]
-    return structure, dict(zip(_identifiers(names), leaves, strict=True))
+    return structure, dict(zip(identifiers(names), leaves, strict=True))
 
 
 def _numbers(name, leaf, dtype):
@@ -266,34 +277,3 @@ def _numbers(name, leaf, dtype):
             "on other numbers. Received: NaN or infinity"
         )
     return array
-
-
-def _identifiers(names):
-    """Every name as an identifier, none of them twice."""
-    found = []
-    for index, name in enumerate(names):
-        name = _identifier(name) or f"input_{index}"
-        while name in found:
-            name += "_"
-        found.append(name)
-    return found
-
-
-def _identifier(name):
-    # Names that Keras counts up by itself ("keras_tensor_12") would differ
-    # from one program run to the next.
-    if name is None or name.startswith("keras_tensor"):
-        return None
-    return re.sub(r"\W", "_", name)
-
-
-def named(outputs):
-    """A model's outputs as a dict, under the names that a file has."""
-    if isinstance(outputs, dict) and not any(
-        keras.tree.is_nested(value) for value in outputs.values()
-    ):
-        return {_identifier(key): outputs[key] for key in outputs}
-    return {
-        f"output_{index}": value
-        for index, value in enumerate(keras.tree.flatten(outputs))
-    }

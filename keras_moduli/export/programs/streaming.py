@@ -7,9 +7,9 @@ import numpy as np
 
 from keras_moduli.export.programs.carriers import CannotStream
 from keras_moduli.export.programs.carriers import carriers
+from keras_moduli.export.programs.names import named
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.program import Spec
-from keras_moduli.export.programs.program import named
 from keras_moduli.export.programs.stepping import check_steps
 from keras_moduli.export.programs.stepping import steps_explained
 from keras_moduli.export.programs.streamable import check_streamable
