@@ -13,6 +13,8 @@ from keras_moduli.export.verification.coarseness import distribution
 from keras_moduli.export.verification.coarseness import typical_difference
 from keras_moduli.tasks import TASKS
 
+pytestmark = pytest.mark.usefixtures("warm_conversions")
+
 UNITS = 64
 
 
