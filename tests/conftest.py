@@ -5,8 +5,6 @@ import gc
 import pytest
 import warm
 
-from keras_moduli.export.conversion import calibration
-
 
 def pytest_collection_finish():
     # TensorFlow's converter collects garbage at every export, and goes through
@@ -24,4 +22,5 @@ def _warm_converter():
 @pytest.fixture
 def warm_conversions(_warm_converter, monkeypatch):
     """Spares every conversion to full integers the import of TensorFlow."""
-    monkeypatch.setattr(calibration, "_process", _warm_converter)
+    process = "keras_moduli.export.conversion.calibration._process"
+    monkeypatch.setattr(process, _warm_converter)
