@@ -54,17 +54,7 @@ def run_apart(script, folder, *arguments):
     Raises:
         ExportError: If it fails in any way, be it by a signal.
     """
-    done = subprocess.run(
-        # Without its folder on the path: the modules there are ours.
-        [sys.executable, "-P", script, str(folder), *arguments],
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        },
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    done = _process(script, str(folder), *arguments)
     told = folder / calibrator.MESSAGE
     if done.returncode < 0:
         raise ExportError(
@@ -81,6 +71,20 @@ def run_apart(script, folder, *arguments):
             f"the process that calibrates ended with {done.returncode}: "
             f"{done.stderr.strip()[-500:]}"
         )
+
+
+def _process(script, *arguments):
+    return subprocess.run(
+        # Without its folder on the path: the modules there are ours.
+        [sys.executable, "-P", script, *arguments],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
 
 
 def _signal_name(number):

@@ -56,8 +56,9 @@ def check(results, averaging):
     assert {r["logged"] for r in results} == {expected_zeros()[-1] / SIZE}
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("constraint", [None, "max_norm"])
+@pytest.mark.parametrize(
+    "optimizer, constraint", [("plain", None), ("averaging", "max_norm")]
+)
 def test_mirrored_strategy(optimizer, constraint, tmp_path):
     results = processes.run(
         "mirrored.py",
@@ -72,8 +73,7 @@ def test_mirrored_strategy(optimizer, constraint, tmp_path):
     check(results, optimizer == "averaging")
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("optimizer, count", [("plain", 1), ("averaging", 2)])
 def test_jax_data_parallel(optimizer, count, tmp_path):
     (port,) = processes.free_ports(1)
     results = processes.run(
@@ -94,30 +94,32 @@ def test_jax_data_parallel(optimizer, count, tmp_path):
     check(results, optimizer == "averaging")
 
 
-@pytest.mark.parametrize(
-    ("what", "pruned"),
-    [
-        (
-            "all kernels",
-            {"lstm/lstm_cell/kernel", "lstm/lstm_cell/recurrent_kernel",
-             "dense/kernel"},
-        ),
-        ("recurrent kernels", {"lstm/lstm_cell/recurrent_kernel"}),
-    ],
-)  # fmt: skip
-def test_tf_keras_multi_worker_through_tfmot(what, pruned, tmp_path):
+WRAPPED = {
+    "all kernels": {
+        "lstm/lstm_cell/kernel",
+        "lstm/lstm_cell/recurrent_kernel",
+        "dense/kernel",
+    },
+    "recurrent kernels": {"lstm/lstm_cell/recurrent_kernel"},
+}
+
+
+def test_tf_keras_multi_worker_through_tfmot(tmp_path):
     ports = processes.free_ports(2)
     one, other = processes.run(
         "multi_worker.py",
         tmp_path,
-        [{"ports": ports, "process": p, "what": what} for p in range(2)],
+        [{"ports": ports, "process": p} for p in range(2)],
     )
     assert one == other
-    assert len(one["masks"]) == len(pruned)
-    assert one["sparsity"] == {
-        name: 0.75 if name in pruned else 0.0 for name in one["sparsity"]
-    }
-    assert pruned <= set(one["sparsity"])
+    assert one.keys() == WRAPPED.keys()
+    for what, pruned in WRAPPED.items():
+        found = one[what]
+        assert len(found["masks"]) == len(pruned)
+        assert found["sparsity"] == {
+            name: 0.75 if name in pruned else 0.0 for name in found["sparsity"]
+        }
+        assert pruned <= set(found["sparsity"])
 
 
 def test_a_process_that_hangs_is_ended(tmp_path):
@@ -128,7 +130,7 @@ def test_a_process_that_hangs_is_ended(tmp_path):
         processes.run(
             "multi_worker.py",
             tmp_path,
-            [{"ports": ports, "process": 0, "what": "all kernels"}],
+            [{"ports": ports, "process": 0}],
             timeout=20,
         )
     assert time.monotonic() - begin < 60

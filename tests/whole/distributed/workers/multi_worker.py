@@ -32,37 +32,39 @@ WRAP = {
     "recurrent kernels": keras_moduli.keras2.prune_recurrent,
 }
 
-tf_keras.utils.set_random_seed(0)
-with strategy.scope():
-    torus = keras_moduli.ModuliRegularizer("torus", seed=0)
-    model = tf_keras.Sequential(
-        [
-            tf_keras.layers.Input((5, 3)),
-            tf_keras.layers.LSTM(8, recurrent_regularizer=torus, name="lstm"),
-            tf_keras.layers.Dense(1, name="dense"),
-        ]
-    )
-    pruned = WRAP[given["what"]](
-        model,
-        pruning_schedule=sparsity.PolynomialDecay(
-            0.0, 0.75, begin_step=2, end_step=20, frequency=6
-        ),
-    )
-    pruned.compile("adam", "mse")
-
 options = tf.data.Options()
 options.experimental_distribute.auto_shard_policy = (
     tf.data.experimental.AutoShardPolicy.DATA
 )
 batches = tf.data.Dataset.from_tensor_slices(common.data(0))
-pruned.fit(
-    batches.batch(4).with_options(options),
-    verbose=0,
-    callbacks=[sparsity.UpdatePruningStep()],
-)
-stripped = sparsity.strip_pruning(pruned)
-common.write(
-    {
+batches = batches.batch(4).with_options(options)
+
+
+def trained(wrap):
+    """What two workers come to with one of the two ways to prune."""
+    tf_keras.backend.clear_session()
+    tf_keras.utils.set_random_seed(0)
+    with strategy.scope():
+        torus = keras_moduli.ModuliRegularizer("torus", seed=0)
+        model = tf_keras.Sequential(
+            [
+                tf_keras.layers.Input((5, 3)),
+                tf_keras.layers.LSTM(
+                    8, recurrent_regularizer=torus, name="lstm"
+                ),
+                tf_keras.layers.Dense(1, name="dense"),
+            ]
+        )
+        pruned = wrap(
+            model,
+            pruning_schedule=sparsity.PolynomialDecay(
+                0.0, 0.75, begin_step=2, end_step=20, frequency=6
+            ),
+        )
+        pruned.compile("adam", "mse")
+    pruned.fit(batches, verbose=0, callbacks=[sparsity.UpdatePruningStep()])
+    stripped = sparsity.strip_pruning(pruned)
+    return {
         "masks": [
             common.digest(w.numpy())
             for w in pruned.non_trainable_weights
@@ -78,4 +80,6 @@ common.write(
             if "bias" not in w.name
         },
     }
-)
+
+
+common.write({what: trained(wrap) for what, wrap in WRAP.items()})
