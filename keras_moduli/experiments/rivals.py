@@ -11,10 +11,6 @@ from keras_moduli.experiments.runs.twin import twin_units
 
 DENSE, TWIN, PLAIN = RIVALS = "dense", "twin", "plain"
 
-# Small nets like other steps than large ones: the twin is the best of several
-# trainings, at the learning rate of the others times so much.
-_TWIN_RATES = {"twin": 1, "twin_fast": 3}
-
 
 def checked(names, settings):
     """The names of rivals, as a tuple in the order of `RIVALS`.
@@ -80,10 +76,8 @@ def runs(name, job, size):
         make = {DENSE: job.settings.dense, PLAIN: lambda: plain(job.settings)}
         return [Run(job.folder / name, make[name](), job.task)]
     units = _twin_units(job, size)
-    return [
-        _twin(job, folder, units, times * job.task.first_learning_rate)
-        for folder, times in _TWIN_RATES.items()
-    ]
+    rates = [x * job.task.first_learning_rate for x in job.task.twin_rates]
+    return [_twin(job, units, rate) for rate in rates]
 
 
 def _twin_units(job, size):
@@ -94,7 +88,7 @@ def _twin_units(job, size):
     return units_of_file(job.task, size, QUANTIZATION)[0]
 
 
-def _twin(job, folder, units, rate):
+def _twin(job, units, rate):
     settings = job.settings.dense()
     settings = dataclasses.replace(
         settings,
@@ -104,4 +98,5 @@ def _twin(job, folder, units, rate):
             "learning_rate": rate,
         },
     )
-    return Run(job.folder / folder, settings, settings.make_task())
+    folder = job.folder / f"twin_rate{rate:g}"
+    return Run(folder, settings, settings.make_task())

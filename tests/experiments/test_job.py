@@ -69,8 +69,8 @@ def test_everything_promised_is_there(job):
         "settings.json",
         "sparse",
         "training.png",
-        "twin",
-        "twin_fast",
+        "twin_rate0.005",
+        "twin_rate0.01",
         "vocabulary.json",
     ]
     assert json.loads((job.folder / "report.json").read_text()) == job.result
@@ -117,7 +117,7 @@ def test_the_exports_hold_the_sparse_model(job, model):
 def test_the_twin_is_the_better_one_and_has_as_many_bytes(job, tmp_path):
     twins = {
         name: json.loads((job.folder / name / "metrics.json").read_text())
-        for name in ("twin", "twin_fast")
+        for name in ("twin_rate0.005", "twin_rate0.01")
     }
     best = min(twins.values(), key=lambda found: found["bits_per_character"])
     twin, sparse = (job.result["models"][n] for n in ("twin", "sparse"))

@@ -218,8 +218,8 @@ def _twin(twin):
     return (
         f"The dense twin has as many {what} as the sparse model, in "
         f"{twin['units']:,} recurrent units. It is the better one, on the "
-        "validation data, of trainings at the others' learning rate and at "
-        f"three times as much: {twin['learning_rate']:g}."
+        "validation data, of trainings at several learning rates: "
+        f"{twin['learning_rate']:g}."
     )
 
 

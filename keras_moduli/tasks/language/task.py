@@ -70,6 +70,8 @@ class Language(Task):
     learning_rate: float | None = None
     kernel_l1: float = 0.0
 
+    twin_rates = (0.5, 1)
+
     presets = {
         # What beat every dense net of as many bytes, tuned as carefully.
         "small": {
