@@ -29,7 +29,7 @@ class Task:
     ] = {}  # what one would do without a network: its name and metric
     # Small nets like other steps than large ones: the dense twin is the best of
     # several trainings, at the task's learning rate times so much.
-    twin_rates = (1, 3)
+    twin_rates: tuple[float, ...] = (1, 3)
     evaluation_batch = 128  # larger batches are faster and change nothing
 
     @property
