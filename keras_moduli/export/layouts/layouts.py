@@ -105,10 +105,10 @@ class Tiled(Dense):
     )
 
     def plan(self, model, quantization, optimize_for):
-        del quantization
+        batched = quantization not in _NOT_BATCHED
         rewrites, notes = {}, []
         for layer, alone in lowerable(model):
-            rewrite, note = _tiled(layer, alone, optimize_for)
+            rewrite, note = _tiled(layer, alone, optimize_for, batched)
             if rewrite.products:
                 rewrites[id(layer)] = rewrite
                 notes.append(note)
@@ -132,8 +132,7 @@ class Gathered(Dense):
 
     def plan(self, model, quantization, optimize_for):
         del optimize_for
-        # BATCH_MATMUL in integers is slow in LiteRT's kernels.
-        batched = quantization != "full_int8"
+        batched = quantization not in _NOT_BATCHED
         rewrites, notes = {}, []
         for layer, _ in lowerable(model):
             found = {
@@ -150,6 +149,11 @@ class Gathered(Dense):
             return None
         return Plan({**_plain(model), **rewrites}, tuple(notes))
 
+
+# LiteRT's BATCH_MATMUL of int8 weights takes longer with every run when the
+# activations are floats (3 ms become 80 within 300 runs), and is slow when they
+# are integers.
+_NOT_BATCHED = ("int8", "full_int8")
 
 LAYOUTS = {
     "dense": Dense(),
@@ -204,14 +208,14 @@ def _padded_product(kernel, multiple):
     return product
 
 
-def _tiled(layer, alone, optimize_for):
+def _tiled(layer, alone, optimize_for, batched):
     """The cheapest rewrite of one layer, and a sentence about it."""
     orders = renumberings(layer) if alone else [None]
     trials = [_covers(layer, order, optimize_for) for order in orders]
     order, covers, parts, _ = min(trials, key=lambda trial: trial[-1])
     covers = {name: cover for name, cover in covers.items() if cover}
     products = {
-        name: tiled_product(parts[name].kernel, cover)
+        name: tiled_product(parts[name].kernel, cover, batched)
         for name, cover in covers.items()
     }
     note = f"{layer.path}: " + ", ".join(

@@ -6,7 +6,7 @@ import numpy as np
 from keras_moduli.export.layouts.tile_cover import pad_kernel
 
 
-def tiled_product(kernel, cover):
+def tiled_product(kernel, cover, batched=True):
     """The product with a kernel, made by the pieces of a cover.
 
     The input is cut into tiles. Every piece is one small dense product over
@@ -18,6 +18,7 @@ def tiled_product(kernel, cover):
     Args:
         kernel: Array of shape `(rows, gates * units)`.
         cover: A `Cover` of it.
+        batched: Whether pieces of one size are one batched product.
 
     Returns:
         A function from a tensor `(batch, rows)` to `(batch, gates * units)`.
@@ -25,7 +26,7 @@ def tiled_product(kernel, cover):
     rows, units = len(kernel), kernel.shape[1] // cover.gates
     padded = pad_kernel(kernel, cover.gates, cover.tile)
     tile, count = cover.tile, len(padded) // cover.tile
-    groups = _groups(cover.products)
+    groups = _groups(cover.products) if batched else _alone(cover.products)
     stacks = [_stack(padded, cover, products) for products in groups]
     places = _places(cover, groups, padded.shape[1] // tile)
 
@@ -40,6 +41,10 @@ def tiled_product(kernel, cover):
         return _without_padding(y, cover.gates, units)
 
     return product
+
+
+def _alone(products):
+    return [[product] for product in products]
 
 
 def _groups(products):

@@ -101,10 +101,13 @@ def test_files_are_right_and_small(name, quantization, tmp_path):
         model, path, layout="gathered", quantization=quantization
     )
     assert any("sources each" in note for note in report.notes)
+    # Of int8 weights it takes LiteRT longer with every run.
+    assert ("BATCH_MATMUL" in report.operators) == (quantization != "int8")
     dense = export_tflite(
         model, tmp_path / "d.tflite", layout="dense", quantization=quantization
     )
-    assert report.bytes < dense.bytes
+    if (name, quantization) != ("dense", "int8"):  # whose groups stay float
+        assert report.bytes < dense.bytes
     x = np.random.default_rng(5).normal(size=(1, 6, 40)).astype("float32")
     wanted = model.predict(x, verbose=0)
     atol = {None: 2e-5, "float16": 5e-3, "int8": 0.1}[quantization]

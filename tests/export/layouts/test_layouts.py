@@ -308,7 +308,7 @@ def test_a_layout_without_use_is_refused(layout, tmp_path):
 def test_a_layout_that_fails_is_left_out_by_auto(tmp_path, monkeypatch):
     from keras_moduli.export.layouts import layouts
 
-    def broken(kernel, cover):
+    def broken(kernel, cover, batched):
         return lambda x: keras.ops.matmul(x, 1.01 * kernel)
 
     monkeypatch.setattr(layouts, "tiled_product", broken)
