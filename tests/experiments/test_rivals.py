@@ -82,3 +82,29 @@ def test_a_job_with_connections_from_the_first_step(tmp_path):
     assert again.run(QUIET) == result
     with pytest.raises(ValueError, match="`beside` of the run to resume"):
         Job.resume(tmp_path / "run", "navigation", {"beside": ("twin",)})
+
+
+@pytest.mark.parametrize(
+    ("connections", "weights", "pictures"),
+    [
+        ("near+random:0.5", "recurrent", ["training", "connections"]),
+        ("own", "recurrent", ["training"]),
+        ("near", "kernels", ["training", "connections"]),
+    ],
+)
+def test_pictures_of_fixed_connections(
+    tmp_path, connections, weights, pictures
+):
+    given = {
+        "connections": connections,
+        "group_size": 8,
+        "sparsity": 0.5,
+        "weights": weights,
+    }
+    job = Job.start(tmp_path / "run", settings(**given), beside=["plain"])
+    assert job.run(QUIET)["pictures"] == [f"{name}.png" for name in pictures]
+    page = (tmp_path / "run" / "report.md").read_text()
+    for name in pictures:
+        assert f"]({name}.png)" in page
+        assert (tmp_path / "run" / f"{name}.png").is_file()
+    assert ("are pruned between" in page) == (weights == "kernels")

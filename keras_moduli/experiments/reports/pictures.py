@@ -7,7 +7,9 @@ from keras_moduli import plotting
 from keras_moduli.experiments.reports.report import NAMES
 from keras_moduli.experiments.reports.table import best_factors
 from keras_moduli.experiments.reports.table import check_folder
+from keras_moduli.experiments.runs.connections import geometry
 from keras_moduli.experiments.runs.training import Run
+from keras_moduli.layers.conversion import without_sparse_layers
 from keras_moduli.models.kernels import kernels
 from keras_moduli.plotting.style import is_crowded
 from keras_moduli.utils.files import atomic_path
@@ -17,7 +19,7 @@ _DENSEST = 0.1  # of a kernel: more dots would be a grey square
 
 
 def draw(folder, runs, metric_label):
-    """Writes `training.png` and, with a regularizer, `connections.png`.
+    """Writes `training.png` and, with a geometry, `connections.png`.
 
     Args:
         folder: A `pathlib.Path`.
@@ -31,7 +33,7 @@ def draw(folder, runs, metric_label):
         ImportError: If matplotlib is not installed.
     """
     figures = {"training.png": _training(runs, metric_label)}
-    if runs["sparse"].settings.regularizer():
+    if geometry(runs["sparse"].settings):
         figures["connections.png"] = _connections(runs["sparse"])
     for name, figure in figures.items():
         _save(folder / name, figure)
@@ -150,27 +152,34 @@ def _training(runs, metric_label):
     sparse = runs["sparse"]
     curves = {NAMES[name]: run.curves() for name, run in runs.items()}
     figure = _figure(6.4, 5.2)
-    quality, sparsity = figure.subplots(2, sharex=True, height_ratios=[3, 2])
+    # Where nothing is pruned in training there is no sparsity to follow.
+    rows = 2 if sparse.settings.pruning() else 1
+    axes = figure.subplots(
+        rows, sharex=True, squeeze=False, height_ratios=[3, 2][:rows]
+    )[:, 0]
     plotting.plot_curves(
         curves,
         f"val_{sparse.task.metric}",
         f"validation {metric_label}",
-        ax=quality,
+        ax=axes[0],
     )
-    quality.set_xlabel("")
-    plotting.plot_sparsity(
-        curves["sparse"],
-        sparse.settings.schedule(),
-        sparse.settings.steps_per_epoch,
-        ax=sparsity,
-    )
+    if rows == 2:
+        axes[0].set_xlabel("")
+        plotting.plot_sparsity(
+            curves["sparse"],
+            sparse.settings.schedule(),
+            sparse.settings.steps_per_epoch,
+            ax=axes[1],
+        )
     return figure
 
 
 def _connections(run):
     model = run.model()
-    regularizer = _regularizer(model)  # with its points, trained or not
-    kernel = _recurrent_kernel(model)
+    settings = run.settings
+    # A trained regularizer has points of its own.
+    regularizer = geometry(settings) if settings.fixed else _regularizer(model)
+    kernel = _recurrent_kernel(without_sparse_layers(model))
     kind = plotting.projection(regularizer.space)
     figure = _figure(7.2, 5.6)
     grid = figure.add_gridspec(2, _NEURONS, height_ratios=[3, 2])
@@ -181,8 +190,11 @@ def _connections(run):
     plotting.plot_survival(
         kernel, regularizer, ax=figure.add_subplot(grid[1, :])
     )
+    name = regularizer.space.name
     figure.suptitle(
-        f"Surviving connections on the {regularizer.space.name} "
+        f"Fixed connections on the {name} (background: white is near)"
+        if settings.fixed
+        else f"Surviving connections on the {name} "
         "(background: penalty, white is free)",
         fontsize=11,
     )

@@ -8,6 +8,7 @@ from importlib import metadata
 import keras
 
 from keras_moduli.experiments.runs.connections import PRUNED
+from keras_moduli.experiments.runs.connections import without_recurrent
 from keras_moduli.utils.files import size_of
 from keras_moduli.version import __version__
 
@@ -185,8 +186,7 @@ def _how(settings):
     return (
         f"All models: {settings['total_steps']:,} steps in "
         f"{settings['epochs']} epochs, seed {settings['seed']}. The sparse "
-        f"one: {_sparse(settings)} between {settings['pruning_begin']:.0%} and "
-        f"{settings['pruning_end']:.0%} of the steps."
+        f"one: {_sparse(settings)}."
     )
 
 
@@ -196,19 +196,25 @@ def _sparse(settings):
     blocks = (
         f"blocks of {rows} x {columns}" if rows * columns > 1 else "weights"
     )
+    when = (
+        f"are pruned between {settings['pruning_begin']:.0%} and "
+        f"{settings['pruning_end']:.0%} of the steps"
+    )
     shared = settings["group_size"]
     groups = f" in groups of {shared} targets" if shared > 1 else ""
     if settings["connections"] != PRUNED:
-        return (
+        fixed = (
             f"recurrent connections '{settings['connections']}'{groups} from "
-            f"the first step; of '{settings['weights']}', all other {blocks} "
-            "are pruned"
+            "the first step"
         )
+        if without_recurrent(settings["weights"]) is None:
+            return fixed
+        return f"{fixed}; of '{settings['weights']}', all other {blocks} {when}"
     control = f"{settings['control']} in place of " * bool(settings["control"])
     return (
         f"{control}{settings['inhibitor']} on {settings['space']}, factor "
         f"{settings['factor']:g}; of '{settings['weights']}', {blocks}"
-        f"{groups.replace('in', ', recurrent ones in', 1)} are pruned"
+        f"{groups.replace('in', ', recurrent ones in', 1)} {when}"
     )
 
 

@@ -12,6 +12,7 @@ from keras_moduli.models.kernels import kernels
 from keras_moduli.models.kernels import rule
 from keras_moduli.pruning.fixed_masks import fixed_masks
 from keras_moduli.pruning.masks import apply_masks
+from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
 
 PRUNED = "pruned"
 _NAMES = (PRUNED, "near+random:SHARE", *KINDS)
@@ -45,6 +46,21 @@ def suiting_group_size(connections, units, sparsity):
     wanted = source_count(units, 1 - sparsity)
     size = chosen_group_size(units, None, wanted, kind)
     return 1 if kind.reads_itself and size > wanted else size
+
+
+def geometry(settings):
+    """What says which connections are near, a `ModuliRegularizer` or `None`.
+
+    Of connections that are pruned it is the one that penalises them, of fixed
+    ones that measure distances it has the points these were measured between.
+    """
+    if not settings.fixed:
+        return settings.regularizer()
+    if parse(settings.connections)[0] in WITHOUT_SPACE:
+        return None
+    return ModuliRegularizer(
+        settings.space, settings.inhibitor, seed=settings.seed, points="ordered"
+    )
 
 
 def without_recurrent(weights):
