@@ -17,26 +17,9 @@ class SparseGRUCell(GatheredKernel, keras.layers.GRUCell):
     Args:
         units: How many neurons.
         activation: As in `keras.layers.GRUCell`. Defaults to `"tanh"`.
-        fan_in: How many sources a neuron reads: a share of the units, as a
-            float in (0, 1], or their number, as an integer. Not used where
-            `connections` say it. Defaults to `0.1`.
-        group_size: Consecutive neurons that share their sources; divides
-            `units`. Defaults to `None`: the largest that fits, at most 64.
-        connections: `"near"`, `"near+random"`, `"own+random"`, `"own"`,
-            `"random"`, or an array; see `keras_moduli.layers.sources`.
-            Defaults to `"own+random"`.
-        space: Where `"near"` measures distances. Defaults to `"torus"`.
-        near_share: Share of the sources of `"near+random"` that are near.
-            Defaults to `0.5`.
-        kernel_fan_in: How many features a neuron reads, as in `fan_in`.
-            Defaults to `None`: all, with a dense input kernel.
-        kernel_connections: Which, in groups of `group_size`: a name as in
-            `connections`, or an array for `features` instead of `units`
-            sources. `"own"` is what is nearest on the space. Defaults to
-            `"random"`.
-        seed: Of the connections and of dropout, a non-negative integer.
-            `None` draws one, which then stays. Defaults to `None`.
-        **kwargs: All other arguments of `keras.layers.GRUCell`, by name.
+        **kwargs: Which sources they read, `fan_in` to `seed`, as in
+            `SparseGRU`, and all other arguments of
+            `keras.layers.GRUCell`, by name.
 
     Example:
 

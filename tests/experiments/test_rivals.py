@@ -3,25 +3,11 @@
 import json
 
 import pytest
-from rich.console import Console
+from tiny import QUIET
+from tiny import tiny
 
 from keras_moduli.experiments import rivals
 from keras_moduli.experiments.job import Job
-from keras_moduli.experiments.runs.settings import Settings
-
-QUIET = Console(quiet=True)
-TINY = {
-    "units": 16,
-    "cells": 12,
-    "sequence_length": 4,
-    "validation_size": 20,
-    "steps": 4,
-    "epochs": 2,
-}
-
-
-def settings(**given):
-    return Settings.of("navigation", {**TINY, **given})
 
 
 @pytest.mark.parametrize(
@@ -36,7 +22,7 @@ def settings(**given):
     ],
 )
 def test_the_usual_rivals(given, expected):
-    assert rivals.checked(None, settings(**given)) == expected
+    assert rivals.checked(None, tiny(**given)) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,13 +36,13 @@ def test_the_usual_rivals(given, expected):
 )
 def test_a_rival_has_to_differ(names, given):
     with pytest.raises(ValueError, match=r"`beside` must.*Received"):
-        rivals.checked(names, settings(**given))
+        rivals.checked(names, tiny(**given))
 
 
 def test_without_geometry_all_else_is_the_same():
     given = {"space": "klein_bottle", "factor": 0.3, "lottery": True}
-    plain = rivals.plain(settings(**given)).to_dict()
-    sparse = settings(**given).to_dict()
+    plain = rivals.plain(tiny(**given)).to_dict()
+    sparse = tiny(**given).to_dict()
     changed = {name for name in sparse if sparse[name] != plain[name]}
     # Without a regularizer there is no space.
     assert changed == {"control", "lottery", "space", "factor"}
@@ -70,7 +56,7 @@ def test_a_job_with_connections_from_the_first_step(tmp_path):
         "sparsity": 0.5,
         "weights": "recurrent",
     }
-    job = Job.start(tmp_path / "run", settings(**given), beside=["plain"])
+    job = Job.start(tmp_path / "run", tiny(**given), beside=["plain"])
     result = job.run(QUIET)
     assert list(result["models"]) == ["plain", "sparse"]
     for folder, connections in (("plain", "random"), ("sparse", "own+random")):
@@ -101,7 +87,7 @@ def test_pictures_of_fixed_connections(
         "sparsity": 0.5,
         "weights": weights,
     }
-    job = Job.start(tmp_path / "run", settings(**given), beside=["plain"])
+    job = Job.start(tmp_path / "run", tiny(**given), beside=["plain"])
     assert job.run(QUIET)["pictures"] == [f"{name}.png" for name in pictures]
     page = (tmp_path / "run" / "report.md").read_text()
     for name in pictures:

@@ -101,8 +101,10 @@ def test_a_job_killed_again_and_again_gives_what_an_unbroken_one_gives(
     names = {path.relative_to(whole) for path in whole.rglob("*")}
     assert {path.relative_to(broken) for path in broken.rglob("*")} == names
     assert not [path for path in tmp_path.glob(".*")]
-    for name in ("dense", "sparse"):
-        compare(whole / name, broken / name)
+    trained = [path.parent for path in whole.glob("*/curves.json")]
+    assert {"plain", "sparse"} < {folder.name for folder in trained}
+    for folder in trained:
+        compare(folder, broken / folder.name)
     reports = [
         json.loads((f / "report.json").read_text()) for f in (whole, broken)
     ]

@@ -192,7 +192,8 @@ def _connections(run):
     )
     name = regularizer.space.name
     figure.suptitle(
-        f"Fixed connections on the {name} (background: white is near)"
+        f"Fixed connections on the {name} "
+        "(background: penalty, white is read first)"
         if settings.fixed
         else f"Surviving connections on the {name} "
         "(background: penalty, white is free)",

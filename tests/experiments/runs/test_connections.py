@@ -5,7 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from rich.console import Console
+from tiny import QUIET
+from tiny import tiny
 
 import keras_moduli
 from keras_moduli.experiments.runs import checkpoints
@@ -16,21 +17,9 @@ from keras_moduli.models.kernels import is_recurrent
 from keras_moduli.models.kernels import kernels
 from keras_moduli.models.kernels import select
 
-QUIET = Console(quiet=True)
-TINY = {
-    "units": 40,
-    "cells": 24,
-    "sequence_length": 4,
-    "batch_size": 8,
-    "validation_size": 16,
-    "steps": 4,
-    "epochs": 2,
-    "sparsity": 0.75,
-}
-
 
 def settings(**changes):
-    return Settings.of("navigation", {**TINY, **changes})
+    return tiny(**{"sparsity": 0.75, **changes})
 
 
 def recurrent(model):
