@@ -19,6 +19,7 @@ from keras_moduli.export.verification.coarseness import typical_difference
 from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.comparison import check_difference
 from keras_moduli.export.verification.comparison import largest_difference
+from keras_moduli.export.verification.rounding import check_rounded
 from keras_moduli.export.verification.runtime import answers
 from keras_moduli.models.layers import all_layers
 
@@ -179,8 +180,9 @@ def _typical_pairs(answered):
 def _check_only_coarse(task, form, path, answered, absolute, relative):
     """Raises an `ExportError` if a file that is far off is wrong.
 
-    It is coarse if it is near its model wherever roundings have not grown,
-    and the same file without quantization is so too.
+    It is coarse if it is near its model wherever roundings have not grown, its
+    integers are the model's weights, rounded, and the same file without
+    quantization is near the model too.
     """
     if not task.may_be_coarse or not np.isfinite(relative):
         check_difference(absolute, relative, task.tolerance)
@@ -199,6 +201,8 @@ def _check_only_coarse(task, form, path, answered, absolute, relative):
     content, _ = _converted(task, form, None)
     if content is None:
         check_difference(absolute, relative, task.tolerance)
+    if task.quantization == "int8":
+        check_rounded(path.read_bytes(), content)
     exact = path.with_suffix(".float32")
     exact.write_bytes(content)
     answered = _answered(task, exact)

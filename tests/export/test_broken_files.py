@@ -234,6 +234,8 @@ QUANTIZED = {
     "some scales": scales(np.where(np.arange(4 * UNITS) < 8, 3, 1)),
     "rows reversed": weights((4 * UNITS, 16), lambda v: v[::-1], INT8),
     "signs": weights(GATES, lambda v: -v.clip(-127), INT8),
+    # This net hardly remembers: most numbers do without the kernel.
+    "no recurrence": weights(GATES, lambda v: v * 0, INT8),
 }
 SPARSE = {
     "version": sparse_version,

@@ -82,6 +82,13 @@ FOREIGN = {
         lambda: converted(model_of(L.Dense(64), 0.9, 1, (64,)), SPARSE),
         "as large in memory",
     ),
+    "batched": (
+        lambda: converted(
+            model_of(L.EinsumDense("bgi,gio->bgo", (8, 32)), 0.0, 1, (8, 64)),
+            DEFAULT,
+        ),
+        "longer with every run",
+    ),
     "flex": (
         lambda: converted(
             keras.Sequential(

@@ -96,6 +96,17 @@ def _sparse_half(model):
             )
 
 
+def _batched_int8(model):
+    for graph, operator in _nodes(model, "BATCH_MATMUL"):
+        left, right = (graph.tensors[index] for index in operator.inputs[:2])
+        kinds = flatbuffer.type_of(left), flatbuffer.type_of(right)
+        if kinds == ("float32", "int8"):
+            yield (
+                f"{_name(right)}: int8 weights in a BATCH_MATMUL with float32 "
+                "activations; LiteRT 2 takes longer with every run"
+            )
+
+
 def _nodes(model, name):
     for graph in model.subgraphs:
         for operator in graph.operators or []:
@@ -123,4 +134,11 @@ def _name(tensor):
     return tensor.name.decode() if tensor.name else "a tensor"
 
 
-_RULES = (_flex, _densify, _densified_int8, _sparse_products, _sparse_half)
+_RULES = (
+    _flex,
+    _densify,
+    _densified_int8,
+    _sparse_products,
+    _sparse_half,
+    _batched_int8,
+)
