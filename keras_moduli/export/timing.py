@@ -9,6 +9,15 @@ from keras_moduli.export.verification.runtime import interpreters
 
 
 def latencies(paths, batch, rounds=30, seconds=2.0):
+    """The median time of one run in milliseconds, for each of several files.
+
+    Takes what `times` takes.
+    """
+    taken = times(paths, batch, rounds, seconds)
+    return [float(np.median(each)) for each in taken]
+
+
+def times(paths, batch, rounds=30, seconds=2.0):
     """Times files in turn: one thread, default delegates.
 
     The files alternate, so that whatever else the machine does disturbs all
@@ -16,24 +25,24 @@ def latencies(paths, batch, rounds=30, seconds=2.0):
 
     Args:
         paths: A list of `.tflite` files with the same inputs.
-        batch: A dict from input name to array.
+        batch: A dict from input name to array, or the array of the only one.
         rounds: How often each file is run, after one run to warm up.
         seconds: No more rounds begin after this long.
 
     Returns:
-        A list: the median time of one run in milliseconds, for each file.
+        A list of lists: how many milliseconds each run of each file took.
     """
     invocations = [_invocation(path, batch) for path in paths]
-    times = [[] for _ in paths]
+    taken = [[] for _ in paths]
     end = time.perf_counter() + seconds
     for count in range(rounds + 1):
-        for invoke, taken in zip(invocations, times, strict=True):
+        for invoke, every in zip(invocations, taken, strict=True):
             start = time.perf_counter()
             invoke()
-            taken.append(time.perf_counter() - start)
+            every.append(1e3 * (time.perf_counter() - start))
         if count >= 3 and time.perf_counter() > end:
             break
-    return [float(np.median(taken[1:])) * 1e3 for taken in times]
+    return [every[1:] for every in taken]
 
 
 def _invocation(path, batch):
@@ -44,8 +53,14 @@ def _invocation(path, batch):
     runner = interpreter.get_signature_runner(
         SIGNATURE if SIGNATURE in names else names[0]
     )
-    runner(**batch)
     details = runner.get_input_details()
+    if not isinstance(batch, dict):
+        batch = dict.fromkeys(details, batch)
+    batch = {
+        name: np.asarray(array, details[name]["dtype"])
+        for name, array in batch.items()
+    }
+    runner(**batch)
     del runner  # it holds references into the interpreter's memory
     for name, array in batch.items():
         interpreter.set_tensor(details[name]["index"], array)

@@ -10,6 +10,7 @@ from keras_moduli.experiments.runs.connections import suiting_group_size
 from keras_moduli.experiments.runs.connections import without_recurrent
 from keras_moduli.experiments.runs.values import check_given
 from keras_moduli.experiments.runs.values import check_values
+from keras_moduli.experiments.runs.values import unused_where_fixed
 from keras_moduli.patterns import SharedSources
 from keras_moduli.pruning.group import PruningGroup
 from keras_moduli.pruning.magnitude_pruning import MagnitudePruning
@@ -171,36 +172,26 @@ class Settings:
 
     def dense(self):
         """The same run without regularizer and pruning."""
-        return dataclasses.replace(
-            self,
-            control=NO_REGULARIZER,
-            sparsity=0.0,
-            trainable=False,
-            connections=PRUNED,
-            lottery=False,
-        )
+        return self._plain(control=NO_REGULARIZER, sparsity=0.0)
 
     def twin(self, learning_rate):
         """The run of the dense model of as many weights."""
+        own = {**self.task_settings, "learning_rate": learning_rate}
+        return self._plain(control=DENSE_TWIN, task_settings=own).effective()
+
+    def _plain(self, **changes):
+        """The same run without what only sparse models have, and changes."""
         return dataclasses.replace(
-            self,
-            control=DENSE_TWIN,
-            trainable=False,
-            connections=PRUNED,
-            lottery=False,
-            task_settings={
-                **self.task_settings,
-                "learning_rate": learning_rate,
-            },
-        ).effective()
+            self, trainable=False, connections=PRUNED, lottery=False, **changes
+        )
 
     def effective(self):
         """The same run with the defaults for what has no effect on it."""
         unused = []
-        if self._apart and without_recurrent(self.weights) is None:
+        if self.group_size > 1 and without_recurrent(self.weights) is None:
             unused += ["block_size"]
         if self.fixed:
-            unused += ["factor", "scale", "points", "trainable"]
+            unused += unused_where_fixed(self.to_dict())
             if parse(self.connections)[0] in WITHOUT_SPACE:
                 unused += ["space", "inhibitor"]
         if self.control in (NO_REGULARIZER, DENSE_TWIN):
