@@ -131,3 +131,10 @@ def test_errors(kwargs, message):
     with pytest.raises(ValueError, match=message) as error:
         sources(UNITS, **kwargs)
     assert "Received: " in str(error.value)
+
+
+def test_the_group_itself_is_near():
+    """With more targets than near sources no other near one is left."""
+    near = sources(512, 0.1, 32, "near+random", near_share=0.5, seed=0)
+    own = sources(512, 0.1, 32, "own+random", seed=0)
+    np.testing.assert_array_equal(np.sort(near), np.sort(own))
