@@ -114,13 +114,11 @@ def _judged(judge, program, x, y, answer, size):
     _check_lengths(y, count)
     judge.reset_metrics()
     found = {}
-    for start in range(0, count, size):
-        part = slice(start, start + size)
-        batch = _part(feeds, part)
-        held = len(next(iter(batch.values())))
-        # The last examples fill a batch by being repeated.
-        filled = _part(batch, np.arange(size) % held)
-        answers = _part(answer(filled), slice(held))
+    # Files take one example at a time; metrics take longer than that, each.
+    judged = size * -(-_BATCH // size)
+    for begin in range(0, count, judged):
+        part = slice(begin, begin + judged)
+        answers = _answers(_part(feeds, part), answer, size)
         found = judge.compute_metrics(x, _part(y, part), answers)
     found = {name: float(v) for name, v in found.items() if name != "loss"}
     if not found:
@@ -129,6 +127,21 @@ def _judged(judge, program, x, y, answer, size):
             f"Received: model={program.model.name!r}, compiled without"
         )
     return found
+
+
+def _answers(feeds, answer, size):
+    """What `answer` gives for all examples of some inputs."""
+    count = len(next(iter(feeds.values())))
+    answers = []
+    for start in range(0, count, size):
+        batch = _part(feeds, slice(start, start + size))
+        held = len(next(iter(batch.values())))
+        # The last examples fill a batch by being repeated.
+        filled = _part(batch, np.arange(size) % held)
+        answers.append(_part(answer(filled), slice(held)))
+    return keras.tree.map_structure(
+        lambda *arrays: np.concatenate(arrays), *answers
+    )
 
 
 def _check_lengths(y, count):
