@@ -45,11 +45,9 @@ def with_metadata(content, values):
     from ai_edge_litert import schema_py_generated as schema
 
     model = read(content)
-    buffer, entry = schema.BufferT(), schema.MetadataT()
+    entry = schema.MetadataT()
     text = json.dumps(values, sort_keys=True)
-    buffer.data = np.frombuffer(text.encode(), "uint8")
-    entry.name, entry.buffer = _METADATA, len(model.buffers)
-    model.buffers.append(buffer)
+    entry.name, entry.buffer = _METADATA, new_buffer(model, text.encode())
     model.metadata = [*(model.metadata or []), entry]
     return write(model)
 
@@ -178,15 +176,10 @@ class Place:
 
     def store(self, form):
         """Stores the tensor in a form of the module `encoding`."""
-        from ai_edge_litert import schema_py_generated as schema
-
         tensor = self.graph.tensors[self.index]
         values, tensor.sparsity = form.encode(self.weights)
         # Other tensors may share the dense buffer.
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(values.tobytes(), "uint8")
-        tensor.buffer = len(self.model.buffers)
-        self.model.buffers.append(buffer)
+        tensor.buffer = new_buffer(self.model, values.tobytes())
 
     def mark_users(self, version):
         """Gives the operators that use the tensor another version."""
@@ -217,6 +210,16 @@ class Place:
                 for index in user.inputs
             ]
         self.graph.operators.insert(0, operator)
+
+
+def new_buffer(model, data):
+    """The index of a buffer, added; `None` in place of bytes for none."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = None if data is None else np.frombuffer(data, "uint8")
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
 
 
 def operator_code(model, name, version):

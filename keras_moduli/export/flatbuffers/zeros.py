@@ -64,7 +64,7 @@ def _insert_fill(model, graph, index):
         )
     ]
     operator.outputs = [index]
-    tensor.buffer = _new_buffer(model, None)
+    tensor.buffer = flatbuffer.new_buffer(model, None)
     graph.operators.insert(0, operator)
 
 
@@ -75,15 +75,6 @@ def _constant(model, graph, name, values):
     tensor = schema.TensorT()
     tensor.name, tensor.shape = name, list(values.shape)
     tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
-    tensor.buffer = _new_buffer(model, values.tobytes())
+    tensor.buffer = flatbuffer.new_buffer(model, values.tobytes())
     graph.tensors.append(tensor)
     return len(graph.tensors) - 1
-
-
-def _new_buffer(model, data):
-    from ai_edge_litert import schema_py_generated as schema
-
-    buffer = schema.BufferT()
-    buffer.data = None if data is None else np.frombuffer(data, "uint8")
-    model.buffers.append(buffer)
-    return len(model.buffers) - 1
