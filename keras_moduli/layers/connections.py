@@ -159,9 +159,8 @@ def sources(
             evenly spread points in the order of a curve. Defaults to
             `"torus"`.
         seed: A non-negative integer. Defaults to `0`.
-        near_share: Share of the sources of `"near+random"` that are near,
-            the group itself among them.
-            Defaults to `0.5`.
+        near_share: Share of the sources of `"near+random"` that are near, the
+            group itself among them. Defaults to `0.5`.
         inhibitor: From distance to the penalty that near sources have least
             of. Defaults to `"identity"`.
 

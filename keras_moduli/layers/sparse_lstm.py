@@ -68,9 +68,8 @@ class SparseLSTM(SparseGatedRNN):
             `"random"`, or an array; see `keras_moduli.layers.sources`.
             Defaults to `"own+random"`.
         space: Where `"near"` measures distances. Defaults to `"torus"`.
-        near_share: Share of the sources of `"near+random"` that are near,
-            the group itself among them.
-            Defaults to `0.5`.
+        near_share: Share of the sources of `"near+random"` that are near, the
+            group itself among them. Defaults to `0.5`.
         kernel_fan_in: How many features a neuron reads, as in `fan_in`.
             Defaults to `None`: all, with a dense input kernel.
         kernel_connections: Which, in groups of `group_size`: a name as in

@@ -53,9 +53,8 @@ def fixed_masks(
             own points. Defaults to `"torus"`.
         inhibitor: From distance to the penalty that near sources have least
             of. Defaults to `"identity"`.
-        near_share: Share of the sources of `"near+random"` that are near,
-            the group itself among them.
-            Defaults to `0.5`.
+        near_share: Share of the sources of `"near+random"` that are near, the
+            group itself among them. Defaults to `0.5`.
         seed: A non-negative integer. Defaults to `0`.
 
     Returns:

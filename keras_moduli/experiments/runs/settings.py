@@ -250,7 +250,7 @@ class Settings:
         every = dict(schedule=schedule, ranking=self.ranking)
         blocks = dict(weights=self.weights, block_size=self.block_size)
         groups = []
-        if self._apart:
+        if self.fixed or self.group_size > 1:  # recurrent kernels are apart
             blocks["weights"] = without_recurrent(self.weights)
         if self.group_size > 1 and not self.fixed:
             pattern = SharedSources(self.group_size)
@@ -258,11 +258,6 @@ class Settings:
         if blocks["weights"] is not None:
             groups.append(PruningGroup(**blocks, **every))
         return MagnitudePruning(groups=groups) if groups else None
-
-    @property
-    def _apart(self):
-        """Whether recurrent kernels have another shape than the others."""
-        return self.fixed or self.group_size > 1
 
     def to_dict(self):
         return dataclasses.asdict(self)

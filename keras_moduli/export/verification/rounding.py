@@ -56,7 +56,8 @@ def _constants(model, kind):
 
 def _matrices(array):
     """An array, and the matrices in it, each as it is and transposed."""
-    yield array
+    if array.ndim > 2:
+        yield array
     for matrix in array.reshape(-1, *array.shape[-2:]):
         yield matrix
         yield matrix.T
