@@ -20,7 +20,7 @@ import numpy as np
 from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
-from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.argument_validation import positive_integers
 
 
 def examples(
@@ -193,13 +193,13 @@ class Adding(Generated):
     }
 
     def __post_init__(self):
-        for name in (
+        positive_integers(
+            self,
             "units",
             "sequence_length",
             "batch_size",
             "validation_size",
-        ):
-            positive_integer(name, getattr(self, name))
+        )
         if self.sequence_length < 2:
             raise ValueError(
                 "`sequence_length` must be at least 2, for two numbers to "

@@ -27,7 +27,7 @@ from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.streams import stream
 from keras_moduli.utils.argument_validation import not_negative
-from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.argument_validation import positive_integers
 
 SECONDS = 0.05  # one step
 RATE = 2.0  # standard deviation of the true rate, in rad/s
@@ -236,13 +236,13 @@ class Heading(Generated):
     }
 
     def __post_init__(self):
-        for name in (
+        positive_integers(
+            self,
             "units",
             "sequence_length",
             "batch_size",
             "validation_size",
-        ):
-            positive_integer(name, getattr(self, name))
+        )
         for name in ("noise", "bias"):
             not_negative(name, getattr(self, name))
 

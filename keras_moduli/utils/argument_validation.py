@@ -9,6 +9,12 @@ def positive_integer(name, value):
     return _integer(name, value, 1, "a positive integer")
 
 
+def positive_integers(settings, *names):
+    """Raises a ValueError if an attribute is not a positive integer."""
+    for name in names:
+        positive_integer(name, getattr(settings, name))
+
+
 def natural(name, value):
     """`value` as an `int`, if it is an integer of at least 0."""
     return _integer(name, value, 0, "an integer of at least 0")

@@ -26,7 +26,7 @@ from keras_moduli.tasks.language.text import read
 from keras_moduli.tasks.language.text import standard_library
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive
-from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.argument_validation import positive_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,14 +113,14 @@ class Language(Task):
     }
 
     def __post_init__(self):
-        for name in (
+        positive_integers(
+            self,
             "units",
             "layers",
             "embedding",
             "sequence_length",
             "batch_size",
-        ):
-            positive_integer(name, getattr(self, name))
+        )
         for name, allowed in (
             ("level", LEVELS),
             ("cell", CELLS),

@@ -25,7 +25,7 @@ from keras_moduli.tasks.navigation import place_cells
 from keras_moduli.tasks.navigation.trajectories import walk
 from keras_moduli.tasks.streams import stream
 from keras_moduli.utils.argument_validation import positive
-from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.argument_validation import positive_integers
 
 
 def examples(
@@ -234,14 +234,14 @@ class Navigation(Generated):
     }
 
     def __post_init__(self):
-        for name in (
+        positive_integers(
+            self,
             "units",
             "cells",
             "sequence_length",
             "batch_size",
             "validation_size",
-        ):
-            positive_integer(name, getattr(self, name))
+        )
         positive("width", self.width)
         if self.cells < 3:
             raise ValueError(
