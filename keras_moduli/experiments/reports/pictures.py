@@ -45,7 +45,7 @@ def draw_sweep(folder, rows):
 
     Of several factors the one that validates best is drawn, among those with
     the most seeds. `connections.png` and `kernels.png` stand in the folder of
-    the first seed of everything that has a regularizer.
+    the first seed of everything that has a geometry.
 
     Args:
         folder: A `pathlib.Path`.
@@ -72,7 +72,7 @@ def draw_sweep(folder, rows):
     }
     for path, figure in figures.items():
         _save(path, figure)
-    runs = [row.runs[0] for row in rows if row.settings.regularizer()]
+    runs = [row.runs[0] for row in rows if geometry(row.settings)]
     pictures = {"connections.png": _connections, "kernels.png": _kernels}
     for name, picture in pictures.items():
         for run in runs:
@@ -176,10 +176,8 @@ def _training(runs, metric_label):
 
 def _connections(run):
     model = run.model()
-    settings = run.settings
-    # A trained regularizer has points of its own.
-    regularizer = geometry(settings) if settings.fixed else _regularizer(model)
-    kernel = _recurrent_kernel(without_sparse_layers(model))
+    regularizer = _regularizer(model, run.settings)
+    kernel = _recurrent_kernel(model)
     kind = plotting.projection(regularizer.space)
     figure = _figure(7.2, 5.6)
     grid = figure.add_gridspec(2, _NEURONS, height_ratios=[3, 2])
@@ -194,7 +192,7 @@ def _connections(run):
     figure.suptitle(
         f"Fixed connections on the {name} "
         "(background: penalty, white is read first)"
-        if settings.fixed
+        if run.settings.fixed
         else f"Surviving connections on the {name} "
         "(background: penalty, white is free)",
         fontsize=11,
@@ -205,7 +203,7 @@ def _connections(run):
 def _kernels(run):
     """The recurrent kernel by position, before the training and after."""
     model = run.model()
-    regularizer = _regularizer(model)
+    regularizer = _regularizer(model, run.settings)
     after = _recurrent_kernel(model)
     task = run.settings.make_task()
     first = Run(run.folder, run.settings, task).first_model()
@@ -233,14 +231,18 @@ def _largest(kernel, count):
     return largest
 
 
-def _regularizer(model):
-    """The regularizer of the first recurrent kernel of a model."""
+def _regularizer(model, settings):
+    """What says which recurrent connections are near, as in `geometry`."""
+    if settings.fixed:
+        return geometry(settings)
+    # The model's own: a trained one has other points than the settings.
     found = (getattr(x, "recurrent_regularizer", None) for x in model.layers)
     return next(each for each in found if each is not None)
 
 
 def _recurrent_kernel(model):
     """The first recurrent kernel of a model, as an array."""
+    model = without_sparse_layers(model)
     path = next(p for p in kernels(model) if p.endswith("recurrent_kernel"))
     return keras.ops.convert_to_numpy(kernels(model)[path])
 

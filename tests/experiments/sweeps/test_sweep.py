@@ -261,6 +261,24 @@ def test_pictures_of_a_sweep(finished):
             assert len(image.convert("RGB").getcolors(2**24)) > 20
 
 
+def test_pictures_of_connections_that_are_fixed(tmp_path):
+    given = {"units": 40, "weights": "recurrent", "group_size": 8}
+    runs = plan(
+        given={**TINY, **given},
+        axes={"connections": ["near", "random"], "sparsity": [0.5]},
+        controls=[],
+        seeds=1,
+    )
+    folders.create(tmp_path, {"sweep": "adding", "data": "generated"})
+    for name, settings in runs.items():
+        Run(tmp_path / name, settings, settings.make_task()).train(QUIET, name)
+    drawn = draw_sweep(tmp_path, table.load(tmp_path))[2:]
+    # Random connections have no geometry.
+    assert [path.parent.name.split("-")[0] for path in drawn] == ["near"] * 2
+    assert [path.name for path in drawn] == ["connections.png", "kernels.png"]
+    assert all(path.is_file() for path in drawn)
+
+
 def test_pictures_of_some_kinds_of_run(finished, tmp_path, capsys):
     folder = shutil.copytree(finished, tmp_path / "sweep")
     for picture in folder.rglob("*.png"):
