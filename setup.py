@@ -62,6 +62,7 @@ setup(
         "tensorboard": ["tensorboard>=2.16"],
         "micro": ["tflite-micro"],
         "tda": ["ripser>=0.6.10", "scikit-learn>=1.4"],
+        "seasons": ["autots>=1.0"],
         "notebooks": [
             "ripser>=0.6.10",
             "scikit-learn>=1.4",
@@ -81,6 +82,7 @@ setup(
             "ripser>=0.6.10",
             "scikit-learn>=1.4",
             "scipy>=1.11",
+            "autots>=1.0",  # the data of the task "seasons"
             # The notebooks run as tests.
             "ipykernel>=6.29",
             "papermill>=2.6",

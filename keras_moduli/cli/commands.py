@@ -223,7 +223,9 @@ def _add_inspect(commands):
 
 def _add_common(command):
     command.add_argument(
-        "task", metavar="TASK", help="adding, heading, language or navigation"
+        "task",
+        metavar="TASK",
+        help="adding, heading, language, navigation or seasons",
     )
     command.add_argument(
         "--out", required=True, metavar="DIR", help="folder for the results"

@@ -56,6 +56,23 @@ TASK_OPTIONS = {
         "heading: standard deviation of the first bias, in rad/s "
         "(default: 0.1)",
     ),
+    "data": (
+        str,
+        "FILE",
+        "seasons: a series, an .npy file or a CSV of one column (default: "
+        "two years of traffic that come with AutoTS, extra seasons)",
+    ),
+    "day": (int, "N", "seasons: values in a day (default: 24)"),
+    "every": (
+        int,
+        "N",
+        "seasons: values that are averaged to a step (default: 3)",
+    ),
+    "warm_up": (
+        int,
+        "N",
+        "seasons: steps that the network sees (default: 40)",
+    ),
     "learning_rate": (
         float,
         "X",
@@ -190,6 +207,8 @@ def given(arguments):
     found = {name: getattr(arguments, name) for name in (*OPTIONS, *FLAGS)}
     if found["text"] is not None:
         found["text"] = [os.path.abspath(file) for file in found["text"]]
+    if found["data"] is not None:
+        found["data"] = os.path.abspath(found["data"])
     # argparse makes lists where settings hold tuples.
     return {
         name: tuple(value) if isinstance(value, list) else value

@@ -70,7 +70,7 @@ def train(arguments):
     try:
         deadline = _deadline(arguments)
         job = _job(arguments)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         raise Failure(error, 2) from error
     make_deterministic()
     console.print(f"{job.settings.task}: {job.task.describe()}", soft_wrap=True)
@@ -164,7 +164,7 @@ def _swept(arguments, others):
         )
         work = sweeps.Sweep(arguments.out, {**others(given), **runs})
         pool = _pool(arguments)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         raise Failure(error, 2) from error
     try:
         return work, work.run(console, pool, deadline)

@@ -30,10 +30,12 @@ from keras_moduli.tasks.adding import Adding
 from keras_moduli.tasks.heading import Heading
 from keras_moduli.tasks.language.task import Language
 from keras_moduli.tasks.navigation.task import Navigation
+from keras_moduli.tasks.seasons.task import Seasons
 
 TASKS = {
     "adding": Adding,
     "heading": Heading,
     "language": Language,
     "navigation": Navigation,
+    "seasons": Seasons,
 }

@@ -96,6 +96,9 @@ BAD = [
     (["train", "language", "--out", "OUT", "--recipe", "soup"], "`recipe`"),
     (["train", "language", "--out", "OUT", "--layers", "0"], "`layers`"),
     (["train", "language", "--out", "OUT", "--ranking", "fair"], "`ranking`"),
+    (["train", "seasons", "--out", "OUT", "--data", "no.csv"], "`data`"),
+    (["train", "seasons", "--out", "OUT", "--data", "good.txt"], "numbers"),
+    (["train", "seasons", "--out", "OUT", "--warm-up", "99"], "`warm_up`"),
     (["train", "language", "--out", "OUT", "--minutes", "0"], "`minutes`"),
     (["train", "adding", "--out", "OUT", "--minutes", "x"], "invalid float"),
     (
@@ -170,6 +173,7 @@ def test_help_names_the_true_defaults(capsys, command):
         **dataclasses.asdict(TASKS["adding"]()),
         **dataclasses.asdict(TASKS["heading"]()),
         **dataclasses.asdict(TASKS["navigation"]()),
+        **dataclasses.asdict(TASKS["seasons"]()),
         **dataclasses.asdict(settings.make_task()),
         **settings.to_dict(),
     }
@@ -180,6 +184,8 @@ def test_help_names_the_true_defaults(capsys, command):
         )
         if name == "text":
             assert "standard library" in default
+        elif name == "data":
+            assert "AutoTS" in default
         elif name == "block_size":
             assert default == " ".join(map(str, true[name]))
         else:

@@ -18,6 +18,7 @@ MODULES = (
     "keras_moduli.tasks.heading",
     "keras_moduli.tasks.navigation",
     "keras_moduli.tasks.language",
+    "keras_moduli.tasks.seasons",
     "keras_moduli.regularizers",
     "keras_moduli.topology",
 )
