@@ -2,28 +2,12 @@
 
 import dataclasses
 import functools
-import itertools
 
-import keras
 import numpy as np
 
+from keras_moduli.models.graph import Graph
+from keras_moduli.models.units import passes_features
 from keras_moduli.shrinking.units import kind_of
-from keras_moduli.shrinking.units import passes_features
-
-
-@dataclasses.dataclass
-class Step:
-    """One layer of a model, and where it stands.
-
-    Attributes:
-        layer: The layer, `None` for an operation that is none.
-        sources: Names of the layers that it takes its input from.
-        plain: Whether it is called once, with one tensor.
-    """
-
-    layer: object
-    sources: list
-    plain: bool
 
 
 @dataclasses.dataclass
@@ -55,22 +39,19 @@ def survivors(model):
         A dict from layer name to `Survivors`, for the layers whose units are
         known one by one. All others are read whole and stay whole.
     """
-    return _Analysis(*_steps(model)).survivors()
+    return _Analysis(Graph(model)).survivors()
 
 
 class _Analysis:
     """Goes back from the outputs: what is needed of every layer."""
 
-    def __init__(self, steps, outputs):
-        self._steps = steps
-        self._outputs = outputs
-        self._consumers = {name: [] for name in steps}
-        for name, step in steps.items():
-            for source in step.sources:
-                self._consumers[source].append(name)
+    def __init__(self, graph):
+        self._steps = graph.steps
+        self._outputs = graph.outputs
+        self._consumers = graph.consumers
         self._kinds = {
             name: kind_of(step.layer) if step.plain else None
-            for name, step in steps.items()
+            for name, step in graph.steps.items()
         }
         # Every layer is asked once by each of its neighbours.
         self._needed = functools.cache(self._find_needed)
@@ -123,52 +104,3 @@ class _Analysis:
     def _passes(self, name):
         step = self._steps[name]
         return step.plain and passes_features(step.layer)
-
-
-def _steps(model):
-    """A model's layers by name, and the names of those with outputs."""
-    if isinstance(model, keras.Sequential):
-        return _chain(model)
-    config = model.get_config()
-    layers = {layer.name: layer for layer in model.layers}
-    steps = {}
-    for entry in config["layers"]:
-        calls = [list(_tensors(node)) for node in entry["inbound_nodes"]]
-        plain = len(calls) == 1 and len(calls[0]) == 1
-        name = entry["name"]
-        sources = list(itertools.chain.from_iterable(calls))
-        steps[name] = Step(layers.get(name), sources, plain)
-    outputs = {history[0] for history in _histories(config["output_layers"])}
-    return steps, outputs
-
-
-def _chain(model):
-    names = [layer.name for layer in model.layers]
-    # The input stands before them under a name that no layer has.
-    steps = {None: Step(None, [], False)}
-    for layer, source in zip(model.layers, [None, *names], strict=False):
-        steps[layer.name] = Step(layer, [source], True)
-    return steps, set(names[-1:])
-
-
-def _tensors(item):
-    """Names of the layers whose outputs appear in a call's arguments."""
-    if isinstance(item, dict):
-        if item.get("class_name") == "__keras_tensor__":
-            yield item["config"]["keras_history"][0]
-            return
-        item = list(item.values())
-    if isinstance(item, (list, tuple)):
-        for part in item:
-            yield from _tensors(part)
-
-
-def _histories(item):
-    """The `[layer, node, tensor]` triples in a structure of outputs."""
-    if isinstance(item, dict):
-        item = list(item.values())
-    if len(item) == 3 and isinstance(item[0], str):
-        yield item
-        return
-    for part in item:
-        yield from _histories(part)

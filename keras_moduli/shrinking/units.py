@@ -8,49 +8,15 @@ these are read? `reads`: which features of the input do live units read?
 import keras
 import numpy as np
 
-from keras_moduli.models.kernels import EMBEDDING_NAME
+from keras_moduli.models.units import RECURRENT
+from keras_moduli.models.units import is_separable
+from keras_moduli.models.units import parts_of
+from keras_moduli.models.units import weights_of
 from keras_moduli.regularizers.moduli_regularizer import ModuliRegularizer
-
-# Activations that look at one unit at a time. Others, such as softmax, tie
-# units together: a layer with one of them keeps all its units.
-_ELEMENTWISE = [
-    getattr(keras.activations, name)
-    for name in (
-        "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu "
-        "hard_tanh leaky_relu linear log_sigmoid mish relu relu6 selu sigmoid "
-        "silu soft_shrink softplus softsign sparse_plus sparse_sigmoid "
-        "squareplus tanh tanh_shrink threshold"
-    ).split()
-    if hasattr(keras.activations, name)
-]
 
 
 class DenseUnits:
     """`Dense`: every unit for itself."""
-
-    def fits(self, layer):
-        """Whether the layer has the weights of its kind and no others."""
-        found = {
-            id(v)
-            for v in layer.weights
-            if v.path.rsplit("/", 1)[-1] != EMBEDDING_NAME
-        }
-        return found == {id(v) for v in self.weights(layer).values()}
-
-    def weights(self, layer):
-        """The weights by attribute name."""
-        owner = self.owner(layer)
-        names = ("kernel", "recurrent_kernel", "bias")
-        found = {name: getattr(owner, name, None) for name in names}
-        return {name: v for name, v in found.items() if v is not None}
-
-    def owner(self, layer):
-        """What holds the weights: the layer or its cell."""
-        return layer
-
-    def can_lose(self, layer):
-        """Whether units can go without another one noticing."""
-        return layer.activation in _ELEMENTWISE
 
     def live(self, layer, needed):
         """Marks the units that matter.
@@ -62,7 +28,7 @@ class DenseUnits:
         Returns:
             A boolean array.
         """
-        if needed is None or not self.can_lose(layer):
+        if needed is None or not is_separable(layer):
             return np.ones(layer.units, bool)
         return self.closure(layer, needed)
 
@@ -73,7 +39,7 @@ class DenseUnits:
 
     def reads(self, layer, live):
         """Marks the input features connected to a live unit."""
-        kernel = _array(self.weights(layer)["kernel"])
+        kernel = _array(weights_of(layer)["kernel"])
         columns = kernel.reshape(len(kernel), -1, layer.units)[..., live]
         return (columns != 0).any((1, 2))
 
@@ -96,8 +62,8 @@ class DenseUnits:
                 `None` for all.
             kept: Boolean array, the units that are.
         """
-        targets = self.weights(new)
-        for name, variable in self.weights(old).items():
+        targets = weights_of(new)
+        for name, variable in weights_of(old).items():
             array = _array(variable)
             # Gates stand side by side in the columns.
             array = array.reshape(*array.shape[:-1], -1, old.units)[..., kept]
@@ -114,20 +80,9 @@ class DenseUnits:
 class RecurrentUnits(DenseUnits):
     """`SimpleRNN`, `LSTM` or `GRU`: units read each other."""
 
-    def owner(self, layer):
-        return layer.cell
-
-    def can_lose(self, layer):
-        gates = getattr(layer, "recurrent_activation", keras.activations.linear)
-        return (
-            not layer.return_state
-            and layer.activation in _ELEMENTWISE
-            and gates in _ELEMENTWISE
-        )
-
     def closure(self, layer, needed):
         units = layer.units
-        kernel = _array(self.weights(layer)["recurrent_kernel"])
+        kernel = _array(weights_of(layer)["recurrent_kernel"])
         connected = (kernel.reshape(units, -1, units) != 0).any(1)
         live, count = needed.copy(), -1
         while live.sum() > count:
@@ -144,11 +99,6 @@ class RecurrentUnits(DenseUnits):
 
 class TimeDistributedUnits:
     """`TimeDistributed(Dense)`."""
-
-    def fits(self, layer):
-        return type(layer.layer) is keras.layers.Dense and _DENSE.fits(
-            layer.layer
-        )
 
     def live(self, layer, needed):
         return _DENSE.live(layer.layer, needed)
@@ -172,15 +122,6 @@ class TimeDistributedUnits:
 class BidirectionalUnits:
     """`Bidirectional`, with its two outputs side by side."""
 
-    def fits(self, layer):
-        parts = _directions(layer)
-        return (
-            layer.merge_mode == "concat"
-            and all(KINDS.get(type(part)) is _RECURRENT for part in parts)
-            and all(_RECURRENT.fits(part) for part in parts)
-            and parts[0].units == parts[1].units
-        )
-
     def live(self, layer, needed):
         parts = self._parts(layer, needed)
         return np.concatenate([_RECURRENT.live(*part) for part in parts])
@@ -202,7 +143,7 @@ class BidirectionalUnits:
         return _rewrap(layer, {"layer": forward, "backward_layer": backward})
 
     def copy(self, old, new, inputs, kept):
-        parts = zip(self._parts(old, kept), _directions(new), strict=True)
+        parts = zip(self._parts(old, kept), parts_of(new), strict=True)
         for (part, half), target in parts:
             _RECURRENT.copy(part, target, inputs, half)
 
@@ -217,48 +158,22 @@ class BidirectionalUnits:
         halves = (None, None)
         if mask is not None:
             halves = np.split(mask, [layer.forward_layer.units])
-        return list(zip(_directions(layer), halves, strict=True))
+        return list(zip(parts_of(layer), halves, strict=True))
 
 
 _DENSE = DenseUnits()
 _RECURRENT = RecurrentUnits()
-KINDS = {
+_KINDS = {
     keras.layers.Dense: _DENSE,
-    keras.layers.SimpleRNN: _RECURRENT,
-    keras.layers.LSTM: _RECURRENT,
-    keras.layers.GRU: _RECURRENT,
+    **dict.fromkeys(RECURRENT, _RECURRENT),
     keras.layers.TimeDistributed: TimeDistributedUnits(),
     keras.layers.Bidirectional: BidirectionalUnits(),
 }
 
-# Layers whose output features are those of the input, one by one.
-_PASSING = (
-    keras.layers.ActivityRegularization,
-    keras.layers.Activation,
-    keras.layers.AlphaDropout,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.Identity,
-    keras.layers.RepeatVector,
-    keras.layers.SpatialDropout1D,
-)
-
 
 def kind_of(layer):
     """The kind of a layer's units, or `None` for any other layer."""
-    # The classes themselves: a subclass may compute something else.
-    kind = KINDS.get(type(layer))
-    return kind if kind is not None and kind.fits(layer) else None
-
-
-def passes_features(layer):
-    """Whether a layer hands its features on, each for itself."""
-    return (
-        type(layer) in _PASSING
-        and getattr(layer, "noise_shape", None) is None
-        and getattr(layer, "activation", _ELEMENTWISE[0]) in _ELEMENTWISE
-    )
+    return _KINDS[type(layer)] if parts_of(layer) else None
 
 
 def _filled(live, count):
@@ -287,10 +202,6 @@ def _rewrap(layer, parts):
     for name, part in parts.items():
         config[name] = keras.saving.serialize_keras_object(part)
     return type(layer).from_config(config)
-
-
-def _directions(layer):
-    return layer.forward_layer, layer.backward_layer
 
 
 def _states(layer):
