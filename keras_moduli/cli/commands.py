@@ -49,7 +49,8 @@ def _add_train(commands):
         metavar="NAME,...",
         help="rivals to train: dense, of as many units; twin, a dense one "
         "with as many bytes in its file; plain, with as many connections but "
-        "no geometry (default: twin, and dense, or plain with fixed "
+        "no geometry; shrunken, a dense one pruned by whole units to the "
+        "twin's size (default: twin, and dense, or plain with fixed "
         "connections)",
     )
     which = command.add_mutually_exclusive_group()

@@ -162,6 +162,8 @@ OPTIONS = {**TASK_OPTIONS, **RUN_OPTIONS}
 FLAGS = {
     "lottery": "train the final masks once more, from other weights",
     "trainable": "train the neurons' points too",
+    "whole_units": "prune hidden units as wholes, and keep the dense model of "
+    "those that are left",
 }
 _COUNTS = {"text": "+", "block_size": 2}  # arguments, where not one
 
@@ -190,7 +192,10 @@ def add_options(command, lists=()):
         )
     for name, text in FLAGS.items():
         command.add_argument(
-            f"--{name}", action="store_true", default=None, help=text
+            f"--{name.replace('_', '-')}",
+            action="store_true",
+            default=None,
+            help=text,
         )
     command.add_argument(
         "--preset",

@@ -22,7 +22,7 @@ from keras_moduli.utils.files import atomic_path
 from keras_moduli.utils.files import write_text
 
 # The dense file is what everybody has, also where `auto` found a better one.
-_LAYOUTS = {rivals.DENSE: "dense", rivals.TWIN: "dense"}
+_LAYOUTS = dict.fromkeys((rivals.DENSE, rivals.TWIN, rivals.SHRUNKEN), "dense")
 
 
 class Job:

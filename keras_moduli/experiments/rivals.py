@@ -4,12 +4,13 @@ import dataclasses
 
 from keras_moduli.experiments.reports.equal_file import units_of_file
 from keras_moduli.experiments.reports.tradeoff import QUANTIZATION
+from keras_moduli.experiments.runs.models import check
 from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.experiments.runs.twin import twin_units
 
-DENSE, TWIN, PLAIN = RIVALS = "dense", "twin", "plain"
+DENSE, TWIN, SHRUNKEN, PLAIN = RIVALS = "dense", "twin", "shrunken", "plain"
 
 
 def checked(names, settings):
@@ -46,6 +47,8 @@ def _has_twin(settings):
 def _exists(name, settings):
     if name == TWIN:
         return _has_twin(settings)
+    if name == SHRUNKEN:
+        return _has_twin(settings) and not settings.whole_units
     return name != PLAIN or plain(settings) != settings.effective()
 
 
@@ -70,14 +73,15 @@ def runs(name, job, size):
         A list of `Run`.
 
     Raises:
-        ValueError: If no dense model is as small.
+        ValueError: If no dense model is as small, or none can be shrunken.
     """
-    if name != TWIN:
+    if name in (DENSE, PLAIN):
         make = {DENSE: job.settings.dense, PLAIN: lambda: plain(job.settings)}
         return [Run(job.folder / name, make[name](), job.task)]
     units = _twin_units(job, size)
+    make = {TWIN: _twin, SHRUNKEN: _shrunken}[name]
     rates = [x * job.task.first_learning_rate for x in job.task.twin_rates]
-    return [_twin(job, units, rate) for rate in rates]
+    return [make(job, units, rate) for rate in rates]
 
 
 def _twin_units(job, size):
@@ -89,14 +93,30 @@ def _twin_units(job, size):
 
 
 def _twin(job, units, rate):
-    settings = job.settings.dense()
+    settings = _dense(job, units=units, learning_rate=rate)
+    return _run(job, TWIN, rate, settings)
+
+
+def _shrunken(job, units, rate):
+    """Begins with as many units as the sparse one, ends with the twin's."""
     settings = dataclasses.replace(
-        settings,
-        task_settings={
-            **settings.task_settings,
-            "units": units,
-            "learning_rate": rate,
-        },
+        _dense(job, learning_rate=rate),
+        whole_units=True,
+        sparsity=1 - min(units / job.task.units, 1),
+    ).effective()
+    run = _run(job, SHRUNKEN, rate, settings)
+    check(settings, run.task)  # not every task's units can be pruned
+    return run
+
+
+def _dense(job, **own):
+    """The settings of a dense model whose task has some of its own."""
+    settings = job.settings.dense()
+    return dataclasses.replace(
+        settings, task_settings={**settings.task_settings, **own}
     )
-    folder = job.folder / f"twin_rate{rate:g}"
+
+
+def _run(job, name, rate, settings):
+    folder = job.folder / f"{name}_rate{rate:g}"
     return Run(folder, settings, settings.make_task())

@@ -13,7 +13,8 @@ class Pattern:
     two, and the attributes `pooled` (the axes of that shape that lie inside a
     unit) and `compete_axis` (the axis of the remaining array along which a
     fixed share of the units survives; `None` if all units compete with each
-    other).
+    other). With `joined = True` it splits not a kernel but all weights of a
+    recurrent layer's hidden units, `(weights, 1, units)`; see `HiddenUnits`.
 
     Example:
 
@@ -30,6 +31,7 @@ class Pattern:
 
     pooled: tuple[int, ...] = ()
     compete_axis: int | None = None
+    joined: bool = False
 
     def split(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         raise NotImplementedError

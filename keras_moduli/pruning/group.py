@@ -77,6 +77,13 @@ class PruningGroup:
         self.pattern = _pattern(self.pattern, self.block_size)
         if self.gates is not None:
             self.gates = _gates(self.gates)
+        if self.pattern.joined and (self.gates or self.by_penalty):
+            raise ValueError(
+                f"`pattern={self.pattern}` ranks and prunes units in all their "
+                "gates, by magnitude alone: give neither `gates` nor "
+                f"`by_penalty`. Received: gates={self.gates}, "
+                f"by_penalty={self.by_penalty}"
+            )
 
     def plan(self, steps):
         """The group's schedule as a function of the step.

@@ -38,10 +38,19 @@ class KernelView:
     def size(self):
         return int(np.prod(self.shape))
 
-    def lines(self, pattern, axis):
-        """Units that compete with each other."""
-        units = pattern.pool(np.zeros(self.shape, bool), np.any).shape
-        return units[axis] if axis is not None else int(np.prod(units))
+    @property
+    def variables(self):
+        """All that is masked."""
+        return [self.variable]
+
+    @property
+    def claims(self):
+        """What this view alone may mask: `(path, gate, rows or columns)`."""
+        return {
+            (self.path, gate, axis)
+            for gate in self.gates
+            for axis in ("rows", "columns")
+        }
 
     def read(self):
         """The weights, as float32 where they are of lower precision."""

@@ -3,8 +3,6 @@
 import math
 import weakref
 
-import numpy as np
-
 from keras_moduli.models.layers import quantized_layers
 from keras_moduli.models.optimizers import averages_of
 from keras_moduli.pruning import mask_constraint
@@ -36,7 +34,10 @@ class Pruner:
         self._members = [BoundGroup(group, model) for group in groups]
         _check_overlap(self._members)
         self._variables = _unique(
-            kernel.variable for m in self._members for kernel in m.kernels
+            variable
+            for member in self._members
+            for view in member.views
+            for variable in view.variables
         )
         self.step = None
         self.sparsity = 0.0
@@ -129,9 +130,8 @@ class Pruner:
             mask_constraint.enforce(variable)
 
     def _note_change(self):
-        kernels = [k for member in self._members for k in member.kernels]
-        alive = sum(np.count_nonzero(kernel.mask()) for kernel in kernels)
-        self.sparsity = 1.0 - alive / sum(kernel.size for kernel in kernels)
+        pruned = sum(member.pruned() for member in self._members)
+        self.sparsity = pruned / sum(member.size for member in self._members)
         if BAKES_MASKS and getattr(self.model, "steps_per_execution", 1) > 1:
             retrace(self.model)
 
@@ -151,14 +151,16 @@ def _check_not_quantized(model):
 
 
 def _check_overlap(members):
-    """No weight may be in two groups, except with different gates."""
+    """No weight may be in two groups, except with different gates.
+
+    Or, with hidden units, as one layer's and as its reader's.
+    """
     seen = set()
     for member in members:
-        for kernel in member.kernels:
-            for gate in kernel.gates:
-                if (kernel.path, gate) in seen:
-                    raise ValueError(
-                        "`groups` must not overlap. Received: two groups with "
-                        f"'{kernel.path}' (gate {gate})"
-                    )
-                seen.add((kernel.path, gate))
+        claims = set().union(*(view.claims for view in member.views))
+        for path, gate, _ in sorted(claims & seen):
+            raise ValueError(
+                "`groups` must not overlap. Received: two groups with "
+                f"'{path}' (gate {gate})"
+            )
+        seen |= claims

@@ -127,6 +127,7 @@ NAMES = {
     "dense": "dense",
     "twin": "dense twin",
     "plain": "without geometry",
+    "shrunken": "shrunken",
     "sparse": "sparse",
 }
 
@@ -167,6 +168,8 @@ def markdown(report):
         lines += [_twin(report["models"]["twin"]), ""]
     if "plain" in report["models"]:
         lines += [_plain(settings), ""]
+    if "shrunken" in report["models"]:
+        lines += [_shrunken(report["models"]["shrunken"]), ""]
     if "tflite" in report["models"]["sparse"]["files"]:
         lines += [_what_runs(report["models"]), ""]
     lines += [
@@ -192,13 +195,20 @@ def _how(settings):
 
 def _sparse(settings):
     """How the sparse model became so."""
-    rows, columns = settings["block_size"]
-    blocks = (
-        f"blocks of {rows} x {columns}" if rows * columns > 1 else "weights"
-    )
     when = (
         f"are pruned between {settings['pruning_begin']:.0%} and "
         f"{settings['pruning_end']:.0%} of the steps"
+    )
+    control = f"{settings['control']} in place of " * bool(settings["control"])
+    regularizer = (
+        f"{control}{settings['inhibitor']} on {settings['space']}, factor "
+        f"{settings['factor']:g}"
+    )
+    if settings["whole_units"]:
+        return f"{regularizer}; whole units {when}"
+    rows, columns = settings["block_size"]
+    blocks = (
+        f"blocks of {rows} x {columns}" if rows * columns > 1 else "weights"
     )
     shared = settings["group_size"]
     groups = f" in groups of {shared} targets" if shared > 1 else ""
@@ -210,10 +220,8 @@ def _sparse(settings):
         if without_recurrent(settings["weights"]) is None:
             return fixed
         return f"{fixed}; of '{settings['weights']}', all other {blocks} {when}"
-    control = f"{settings['control']} in place of " * bool(settings["control"])
     return (
-        f"{control}{settings['inhibitor']} on {settings['space']}, factor "
-        f"{settings['factor']:g}; of '{settings['weights']}', {blocks}"
+        f"{regularizer}; of '{settings['weights']}', {blocks}"
         f"{groups.replace('in', ', recurrent ones in', 1)} {when}"
     )
 
@@ -234,6 +242,16 @@ def _plain(settings):
     if settings["connections"] != PRUNED:
         return "The one without geometry has as many connections at random."
     return "The one without geometry is pruned alike, without a regularizer."
+
+
+def _shrunken(shrunken):
+    """What the shrunken net is."""
+    return (
+        "The shrunken one began dense with as many units as the sparse model, "
+        f"and was pruned by whole units to {shrunken['units']:,}. It, too, is "
+        "the better one of trainings at several learning rates: "
+        f"{shrunken['learning_rate']:g}."
+    )
 
 
 def _what_runs(models):

@@ -74,6 +74,8 @@ class Row:
     def label(self):
         """What to call it."""
         name = self._without_groups
+        if self.settings.whole_units:
+            name += ", whole units"
         if self.settings.group_size > 1:
             name += f", groups of {self.settings.group_size}"
         if self.settings.blocks:

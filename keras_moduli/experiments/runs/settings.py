@@ -8,11 +8,11 @@ from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
 from keras_moduli.experiments.runs.connections import parse
 from keras_moduli.experiments.runs.connections import suiting_group_size
 from keras_moduli.experiments.runs.connections import without_recurrent
+from keras_moduli.experiments.runs.pruned_groups import pruned_groups
+from keras_moduli.experiments.runs.values import OF_WEIGHTS
 from keras_moduli.experiments.runs.values import check_given
 from keras_moduli.experiments.runs.values import check_values
 from keras_moduli.experiments.runs.values import unused_where_fixed
-from keras_moduli.patterns import SharedSources
-from keras_moduli.pruning.group import PruningGroup
 from keras_moduli.pruning.magnitude_pruning import MagnitudePruning
 from keras_moduli.pruning.schedules import polynomial_decay
 from keras_moduli.regularizers.embedding_learning_rate import (
@@ -68,6 +68,8 @@ class Settings:
             quarter of the sources near. Other kernels are pruned as always.
         group_size: How many consecutive targets of recurrent kernels share
             their sources.
+        whole_units: Whether hidden units are pruned as wholes, down to a
+            dense model of that share of them, which is what is kept.
 
     Raises:
         ValueError: If a value is not allowed.
@@ -95,6 +97,7 @@ class Settings:
     seed: int = 0
     connections: str = PRUNED
     group_size: int = 1
+    whole_units: bool = False
 
     def __post_init__(self):
         check_values(self)
@@ -136,8 +139,10 @@ class Settings:
                 f"{sorted(presets)}. Received: preset={preset!r}"
             )
         whole = {**presets.get(preset, {}), **given}
-        if "control" in given and "connections" not in given:
-            whole["connections"] = PRUNED  # only these have controls
+        if {"control", "whole_units"} & set(given) and (
+            "connections" not in given
+        ):
+            whole["connections"] = PRUNED  # only these have such
         check_given(given, whole)
         if "epochs" not in given and "steps" in given:
             # Short trials have fewer epochs.
@@ -182,12 +187,19 @@ class Settings:
     def _plain(self, **changes):
         """The same run without what only sparse models have, and changes."""
         return dataclasses.replace(
-            self, trainable=False, connections=PRUNED, lottery=False, **changes
+            self,
+            trainable=False,
+            connections=PRUNED,
+            lottery=False,
+            whole_units=False,
+            **changes,
         )
 
     def effective(self):
         """The same run with the defaults for what has no effect on it."""
         unused = []
+        if self.whole_units:
+            unused += OF_WEIGHTS
         if self.group_size > 1 and without_recurrent(self.weights) is None:
             unused += ["block_size"]
         if self.fixed:
@@ -244,19 +256,7 @@ class Settings:
 
     def pruning(self):
         """The pruning callback, or `None`."""
-        schedule = self.schedule()
-        if schedule is None:
-            return None
-        every = dict(schedule=schedule, ranking=self.ranking)
-        blocks = dict(weights=self.weights, block_size=self.block_size)
-        groups = []
-        if self.fixed or self.group_size > 1:  # recurrent kernels are apart
-            blocks["weights"] = without_recurrent(self.weights)
-        if self.group_size > 1 and not self.fixed:
-            pattern = SharedSources(self.group_size)
-            groups.append(PruningGroup(pattern=pattern, **every))
-        if blocks["weights"] is not None:
-            groups.append(PruningGroup(**blocks, **every))
+        groups = pruned_groups(self) if self.schedule() else []
         return MagnitudePruning(groups=groups) if groups else None
 
     def to_dict(self):
@@ -271,7 +271,7 @@ class Settings:
         """
         known = {field.name for field in dataclasses.fields(cls)}
         # Settings that later versions added have their defaults in old files.
-        later = {"connections", "group_size"}
+        later = {"connections", "group_size", "whole_units"}
         if not isinstance(config, dict) or not (
             known - later <= set(config) <= known
         ):

@@ -19,6 +19,7 @@ from keras_moduli.pruning.masks import load_masks
 from keras_moduli.pruning.masks import masks_of
 from keras_moduli.pruning.masks import save_masks
 from keras_moduli.regularizers.embedding_learning_rate import trained_points
+from keras_moduli.shrinking import shrink
 from keras_moduli.utils.backend import BAKES_MASKS
 from keras_moduli.utils.files import atomic_path
 
@@ -206,6 +207,8 @@ class Run:
         )
         # To deploy, everybody needs Keras's own layers only.
         model = without_sparse_layers(model)
+        if self.settings.whole_units:
+            model = shrink(model)
         with atomic_path(self.folder / "model.keras") as temporary:
             to_keep(model).save(temporary)
         masks = masks_of(model)

@@ -7,6 +7,8 @@ from keras_moduli.experiments.runs.connections import parse
 from keras_moduli.tasks import TASKS
 from keras_moduli.utils.argument_validation import positive_integer
 
+# How single weights are pruned.
+OF_WEIGHTS = ("weights", "ranking", "block_size", "group_size")
 _OF_REGULARIZERS = ("factor", "scale", "points", "trainable")
 
 
@@ -28,6 +30,13 @@ def check_given(given, whole):
         given: The settings that were asked for, a dict.
         whole: These and the preset's.
     """
+    for name in OF_WEIGHTS if whole.get("whole_units") else ():
+        if name in given:
+            raise ValueError(
+                f"`{name}` is for weights that are pruned one by one, and "
+                "`whole_units` prunes them unit by unit. Received: "
+                f"{name}={given[name]!r}, whole_units=True"
+            )
     connections = whole.get("connections", PRUNED)
     if connections == PRUNED:
         return
@@ -47,6 +56,7 @@ def check_values(settings):
     _check_numbers(settings)
     _check_trained_points(settings)
     _check_fixed(settings)
+    _check_whole_units(settings)
 
 
 def _check_task(settings):
@@ -105,7 +115,11 @@ def _check_trained_points(settings):
 def _check_fixed(settings):
     if not settings.fixed:
         return
-    for name, without in (("control", None), ("lottery", False)):
+    for name, without in (
+        ("control", None),
+        ("lottery", False),
+        ("whole_units", False),
+    ):
         if getattr(settings, name) != without:
             raise ValueError(
                 f"`{name}` is for connections that are pruned. Received: "
@@ -118,3 +132,14 @@ def _check_fixed(settings):
             f"fixed. Received: sparsity=0.0, "
             f"connections={settings.connections!r}"
         )
+
+
+def _check_whole_units(settings):
+    if not settings.whole_units:
+        return
+    for name, value in (("lottery", True), ("control", "dense_twin")):
+        if getattr(settings, name) == value:
+            raise ValueError(
+                f"`whole_units` leaves a dense model, for which {name}="
+                f"{value!r} has no meaning. Received: both"
+            )

@@ -118,6 +118,8 @@ def run_name(settings):
             *([f"scale{settings.scale:g}"] if settings.scale != 1.0 else []),
             f"factor{settings.factor:g}",
         ]
+    if settings.whole_units:
+        parts.append("whole_units")
     if settings.group_size > 1:
         parts.append(f"groups{settings.group_size}")
     if settings.blocks:
