@@ -1,4 +1,4 @@
-"""What a built Keras model is made of: kernels, layers, averages, sparsity.
+"""What a built Keras model is made of: kernels, layers, units, sparsity.
 
 A model comes in; its weights by path, and what can be said of them, go out.
 """

@@ -37,7 +37,8 @@ class PruningGroup:
         gates: Tuple of gate numbers to prune, all by default. In Keras's
             order: LSTM input, forget, cell, output; GRU update, reset,
             hidden.
-        score: `"mean"` or `"max"` of the magnitudes in a block or tile.
+        score: `"mean"` or `"max"` of the magnitudes in a block, a tile or all
+            of a hidden unit.
         by_penalty: Whether magnitudes count for less where the weight's
             `ModuliRegularizer` penalises more: each is multiplied by
             `m / (m + penalty)`, `m` being the mean penalty.

@@ -48,7 +48,8 @@ def shrink(model: keras.Model) -> keras.Model:
     """Removes dead units: a smaller model that computes the same.
 
     Masks only zero weights; this takes whole units out of the matrices, as
-    far as `dead_units` finds them. What is left is an ordinary dense model
+    far as `dead_units` finds them; `patterns.HiddenUnits` prunes a model so
+    that they are as many as you like. What is left is an ordinary dense model
     for inference and export. Its outputs differ only by the rounding of sums
     in another order.
 

@@ -32,6 +32,8 @@ def test_the_usual_rivals(given, expected):
         (["plain"], {"control": "none"}),
         (["plain"], {"connections": "random"}),
         (["twin"], {"sparsity": 0.0}),
+        (["shrunken"], {"sparsity": 0.0}),
+        (["shrunken"], {"whole_units": True}),
     ],
 )
 def test_a_rival_has_to_differ(names, given):
@@ -94,3 +96,18 @@ def test_pictures_of_fixed_connections(
         assert f"]({name}.png)" in page
         assert (tmp_path / "run" / f"{name}.png").is_file()
     assert ("are pruned between" in page) == (weights == "kernels")
+
+
+@pytest.mark.slow
+def test_the_shrunken_net_is_as_large_as_the_twin(tmp_path):
+    settings = tiny(control="none", sparsity=0.8)
+    beside = ["twin", "shrunken"]
+    job = Job.start(tmp_path / "run", settings, beside=beside)
+    models = job.run(QUIET)["models"]
+    assert list(models) == [*beside, "sparse"]
+    twin, shrunken = (models[name] for name in beside)
+    assert shrunken["units"] == twin["units"] < 40
+    files = [model["files"]["tflite"]["bytes"] for model in (twin, shrunken)]
+    assert files[0] == files[1]
+    page = (tmp_path / "run" / "report.md").read_text()
+    assert f"pruned by whole units to {twin['units']}." in page

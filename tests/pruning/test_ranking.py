@@ -123,3 +123,9 @@ def test_highest_along_an_axis(array, axis, data):
         np.testing.assert_array_equal(
             np.sort(line[choice]), np.sort(line)[-kept:]
         )
+
+
+@pytest.mark.parametrize("units", [1, 7, 24, 512, 1000])
+def test_a_share_of_units_is_that_number_of_units(units):
+    for left in range(1, units + 1):
+        assert ranking.kept_count(units, 1 - left / units) == left

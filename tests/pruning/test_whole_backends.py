@@ -43,6 +43,7 @@ PATTERNS = {
     "tiles": dict(pattern=patterns.Tiles(4)),
     "2of8": dict(pattern=patterns.NOfM(2, 8)),
     "erk": dict(weights="kernels", ranking="erk"),
+    "units": dict(pattern=patterns.HiddenUnits()),
 }
 
 
@@ -120,7 +121,7 @@ def test_same_masks(backend, tensorflow, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     found = run(backend, tmp_path)
-    assert len([name for name in found if name.startswith("still/")]) == 15
+    assert len([name for name in found if name.startswith("still/")]) == 18
     for name, value in found.items():
         np.testing.assert_array_equal(value, tensorflow[name], err_msg=name)
     # 192 weights; the schedule acts after steps 2, 5 and 8.
