@@ -99,10 +99,15 @@ def _twin(job, units, rate):
 
 def _shrunken(job, units, rate):
     """Begins with as many units as the sparse one, ends with the twin's."""
+    if units >= job.task.units:
+        raise ValueError(
+            f"the dense twin's {units} units are not fewer than the "
+            f"{job.task.units} to begin with."
+        )
     settings = dataclasses.replace(
         _dense(job, learning_rate=rate),
         whole_units=True,
-        sparsity=1 - min(units / job.task.units, 1),
+        sparsity=1 - units / job.task.units,
     ).effective()
     run = _run(job, SHRUNKEN, rate, settings)
     check(settings, run.task)  # not every task's units can be pruned

@@ -8,6 +8,7 @@ from tiny import tiny
 
 from keras_moduli.experiments import rivals
 from keras_moduli.experiments.job import Job
+from keras_moduli.experiments.runs.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -98,16 +99,41 @@ def test_pictures_of_fixed_connections(
     assert ("are pruned between" in page) == (weights == "kernels")
 
 
+def few_steps(task, **given):
+    own = {"units": 64, "sequence_length": 5, "validation_size": 64}
+    return Settings.of(task, {**own, "steps": 4, "epochs": 2, **given})
+
+
 @pytest.mark.slow
 def test_the_shrunken_net_is_as_large_as_the_twin(tmp_path):
-    settings = tiny(control="none", sparsity=0.8)
+    # Blocks that a file of 8-bit weights can leave out.
+    blocks = {"weights": "recurrent", "block_size": (16, 1)}
+    settings = few_steps("adding", units=256, control="none", **blocks)
     beside = ["twin", "shrunken"]
     job = Job.start(tmp_path / "run", settings, beside=beside)
     models = job.run(QUIET)["models"]
     assert list(models) == [*beside, "sparse"]
     twin, shrunken = (models[name] for name in beside)
-    assert shrunken["units"] == twin["units"] < 40
+    assert shrunken["units"] == twin["units"] < 256
     files = [model["files"]["tflite"]["bytes"] for model in (twin, shrunken)]
     assert files[0] == files[1]
     page = (tmp_path / "run" / "report.md").read_text()
     assert f"pruned by whole units to {twin['units']}." in page
+
+
+@pytest.mark.parametrize(
+    ("task", "units", "reason"),
+    [
+        ("adding", 64, "64 units are not fewer than the 64"),
+        # Its first state is computed, so its units have other weights too.
+        ("navigation", 32, "with several tensors"),
+    ],
+)
+def test_not_every_net_can_be_shrunken(
+    tmp_path, monkeypatch, task, units, reason
+):
+    monkeypatch.setattr(rivals, "twin_units", lambda *_: units)
+    settings = few_steps(task, control="none")
+    job = Job(tmp_path, settings, settings.make_task(), ("shrunken",))
+    with pytest.raises(ValueError, match=reason):
+        rivals.runs("shrunken", job, None)

@@ -3,7 +3,6 @@
 import keras
 import pytest
 from tiny import QUIET
-from tiny import tiny
 
 from keras_moduli import patterns
 from keras_moduli.experiments.runs.settings import Settings
@@ -53,7 +52,9 @@ def test_what_does_not_go_with_whole_units(given):
 
 
 def test_what_is_kept_is_dense_and_as_large_as_the_sparsity_says(tmp_path):
-    settings = tiny(whole_units=True, sparsity=0.8, control="none")
+    given = {"units": 40, "sequence_length": 5, "validation_size": 64}
+    given |= {"steps": 4, "epochs": 2, "whole_units": True, "sparsity": 0.8}
+    settings = Settings.of("adding", given)
     run = Run(tmp_path / "run", settings, settings.make_task())
     run.train(QUIET, "units")
     small = run.model()
