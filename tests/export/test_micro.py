@@ -7,7 +7,8 @@ import subprocess
 import keras
 import numpy as np
 import pytest
-from tflite_micro.python.tflite_micro import runtime
+from play import answer
+from runtimes import micro
 
 import keras_moduli
 from keras_moduli import export
@@ -23,53 +24,18 @@ def spotter(cell=keras.layers.GRU, units=32):
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
-            keras.Input((None, 10)),
+            keras.Input((None, 10), name="x"),
             cell(units, return_sequences=True),
             keras.layers.Dense(4, activation="softmax"),
         ]
     )
 
 
-def streamed(path, sequence):
-    """What TFLite Micro answers, with nothing of ours between.
-
-    Inputs and outputs are told apart by their shapes, states by their order.
-    """
-    interpreter = runtime.Interpreter.from_file(str(path))
-    _, data, states, outputs = export_places(path)
-    values = {place: np.zeros(shape, "float32") for place, shape in states}
-    answers = []
-    for step in sequence:
-        interpreter.set_input(step[None, None], data)
-        for place, value in values.items():
-            interpreter.set_input(value, place)
-        interpreter.invoke()
-        answers.append(interpreter.get_output(outputs["output_0"])[0, 0].copy())
-        for index, (place, _) in enumerate(states):
-            values[place] = interpreter.get_output(
-                outputs[f"state_{index}"]
-            ).copy()
-    return np.stack(answers)
-
-
-def export_places(path):
-    """Where in the file's lists data and states stand, from its signature."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    lite = Interpreter(str(path))
-    runner = lite.get_signature_runner()
-    order_in = [d["index"] for d in lite.get_input_details()]
-    order_out = [d["index"] for d in lite.get_output_details()]
-    details = runner.get_input_details()
-    inputs = {n: order_in.index(d["index"]) for n, d in details.items()}
-    outputs = {
-        n: order_out.index(d["index"])
-        for n, d in runner.get_output_details().items()
-    }
-    states = sorted(name for name in inputs if name.startswith("state_"))
-    (data,) = [n for n in inputs if n not in states]
-    shapes = [(inputs[n], tuple(details[n]["shape"])) for n in states]
-    return lite, inputs[data], shapes, outputs
+def check_steps(model, path, atol):
+    """A hundred steps of a file on TFLite Micro, beside Keras's answers."""
+    found = answer(*micro(path), X[:1])
+    expected = model.predict(X[:1], verbose=0)
+    np.testing.assert_allclose(found, expected, atol=atol)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -82,15 +48,14 @@ def test_a_hundred_steps_are_kerass(tmp_path, cell, quantization, atol):
     report = keras_moduli.export_tflite(
         model, path, quantization, streaming=True, runtime="micro", inputs=X
     )
-    expected = model.predict(X[:1], verbose=0)[0]
-    np.testing.assert_allclose(streamed(path, X[0]), expected, atol=atol)
+    check_steps(model, path, atol)
     assert 1000 < report.arena_bytes < 30_000
     assert export.inspect(path).micro_warnings == []
 
 
 def test_sparse_layers_run_there(tmp_path):
     keras.utils.set_random_seed(0)
-    inputs = keras.Input((None, 10))
+    inputs = keras.Input((None, 10), name="x")
     states = keras_moduli.layers.SparseGRU(
         128, fan_in=32, group_size=32, return_sequences=True
     )(inputs)
@@ -100,8 +65,22 @@ def test_sparse_layers_run_there(tmp_path):
         model, path, layout="gathered", streaming=True, runtime="micro"
     )
     assert report.layout == "gathered"
-    expected = model.predict(X[:1], verbose=0)[0]
-    np.testing.assert_allclose(streamed(path, X[0]), expected, atol=1e-5)
+    check_steps(model, path, 1e-5)
+
+
+@pytest.mark.parametrize("renumbered", [False, True])
+def test_tiles_run_there(tmp_path, renumbered):
+    model = spotter(units=64)
+    kernel = model.layers[0].cell.recurrent_kernel
+    order = RNG.permutation(64) if renumbered else np.arange(64)
+    alive = np.kron(np.eye(4)[[1, 3, 0, 2]], np.ones((16, 16)))
+    kernel.assign(kernel * np.tile(alive[order][:, order], 3))
+    path = tmp_path / "model.tflite"
+    report = keras_moduli.export_tflite(
+        model, path, layout="tiled", streaming=True, runtime="micro"
+    )
+    assert renumbered == ("units renumbered" in report.notes[0])
+    check_steps(model, path, 1e-5)
 
 
 @pytest.mark.parametrize(

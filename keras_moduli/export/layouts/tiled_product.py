@@ -105,7 +105,8 @@ def _gate_tiles(cover, product, count):
 
 def _places(cover, groups, count):
     """Where each gate tile stands in the joined results, -1 for nowhere."""
-    places = np.full(count, -1)
+    # TFLite Micro gathers by no other integers.
+    places = np.full(count, -1, "int32")
     made = [
         tile
         for products in groups

@@ -243,8 +243,10 @@ def _loop(rnn, rewrite):
     def renumbered(tensors, order):
         if order is None:
             return tensors
+        # TFLite Micro gathers by no other integers.
+        places = order.astype("int32")
         return keras.tree.map_structure(
-            lambda x: keras.ops.take(x, order, axis=-1), tensors
+            lambda x: keras.ops.take(x, places, axis=-1), tensors
         )
 
     def loop(sequences, initial_state, mask, training=False):
