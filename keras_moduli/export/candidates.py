@@ -148,7 +148,7 @@ def _converted(task, form, quantization):
     )
     content, notes = form.finish(content, task.optimize_for)
     if content is not None:
-        content = zeros.fill(content)
+        content = task.runtime.finish(zeros.fill(content))
     return content, plan.notes + notes
 
 

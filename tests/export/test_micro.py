@@ -83,6 +83,61 @@ def test_tiles_run_there(tmp_path, renumbered):
     check_steps(model, path, 1e-5)
 
 
+@pytest.fixture(scope="module")
+def reader():
+    """Symbols in, what comes next out."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32", name="x"),
+            keras.layers.Embedding(
+                24, 16, keras.initializers.RandomNormal(stddev=1.0, seed=0)
+            ),
+            keras.layers.GRU(32, return_sequences=True),
+            keras.layers.Dense(24),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "quantization, atol", [(None, 1e-5), ("full_int8", 0.1)]
+)
+def test_symbols_are_read_there(tmp_path, reader, quantization, atol):
+    text = RNG.integers(0, 24, (16, STEPS)).astype("int32")
+    path = tmp_path / "model.tflite"
+    keras_moduli.export_tflite(
+        reader, path, quantization, streaming=True, runtime="micro", inputs=text
+    )
+    assert export.inspect(path).micro_warnings == []
+    # Keras counts negative ones from the end.
+    symbols = np.where(RNG.random((1, STEPS)) < 0.5, text[:1], text[:1] - 24)
+    found = answer(*micro(path), symbols.astype("int32"))
+    expected = reader.predict(text[:1], verbose=0)
+    np.testing.assert_allclose(found, expected, atol=atol)
+    assert expected.std() > 2 * atol
+
+
+def test_a_select_of_integers_does_not_run_there(tmp_path, reader):
+    path = tmp_path / "model.tflite"
+    keras_moduli.export_tflite(reader, path, layout="dense", streaming=True)
+    (warning,) = export.inspect(path).micro_warnings
+    assert "SELECT" in warning and "runtime='micro'" in warning
+    with pytest.raises(RuntimeError, match="allocate"):
+        micro(path)
+
+
+def test_a_gather_by_large_integers_does_not_run_there(tmp_path):
+    inputs = keras.Input((3,))
+    places = np.array([2, 0, 1], "int64")
+    model = keras.Model(inputs, keras.ops.take(inputs, places, axis=-1))
+    path = tmp_path / "model.tflite"
+    keras_moduli.export_tflite(model, path, layout="dense")
+    (warning,) = export.inspect(path).micro_warnings
+    assert "GATHER by int64" in warning
+    with pytest.raises(RuntimeError, match="allocate"):
+        micro(path)
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

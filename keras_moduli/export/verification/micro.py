@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.flatbuffers import flatbuffer
+from keras_moduli.export.flatbuffers import selects
 from keras_moduli.export.flatbuffers.micro_traps import micro_warnings
 
 _LEAST_ARENA = 1 << 24  # bytes
@@ -44,6 +45,10 @@ class Micro:
                 f"activations. Received: quantization={quantization!r}"
             )
         _runtime()
+
+    def finish(self, content):
+        """The bytes of a file with operators that it has."""
+        return selects.multiplied(content)
 
     def runners(self, path, signature):
         """The ways to run a signature, as `LiteRT.runners` gives them."""

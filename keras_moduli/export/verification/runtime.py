@@ -41,6 +41,10 @@ class LiteRT:
     def check(self, streaming, quantization):
         """Nothing is too much for it."""
 
+    def finish(self, content):
+        """The bytes of a file as it runs them: as they are."""
+        return content
+
     def runners(self, path, signature):
         """The ways to run a signature.
 
