@@ -1,6 +1,7 @@
 """What the runs of a folder gave, over seeds: as a table, in three formats."""
 
 import dataclasses
+import json
 import math
 import statistics
 from pathlib import Path
@@ -32,7 +33,9 @@ def load(place):
     rows = {}
     for settings, state, run in _runs(place):
         shared = dataclasses.replace(settings.effective(), seed=0)
-        row = rows.setdefault(str(shared), Row(shared, []))
+        # In whichever order the task's settings were given.
+        kind = json.dumps(shared.to_dict(), sort_keys=True)
+        row = rows.setdefault(kind, Row(shared, []))
         if state == "finished":
             row.runs.append(run)
         else:

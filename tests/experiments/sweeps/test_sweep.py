@@ -48,6 +48,16 @@ def plan(**changes):
     return plans.plan("adding", **{**options, **changes})
 
 
+def test_the_order_of_settings_makes_no_other_kind_of_run(tmp_path):
+    folders.create(tmp_path, {"sweep": "adding", "data": "generated"})
+    own = {"units": 8, "sequence_length": 4}
+    for seed, given in enumerate((own, dict(reversed(own.items())))):
+        settings = Settings("adding", given, seed=seed)
+        folders.create(tmp_path / f"run{seed}", settings.to_dict())
+    (row,) = table.load(tmp_path)
+    assert row.unfinished == 2
+
+
 def test_controls_are_run_once_per_sparsity_and_seed():
     runs = plan()
     kinds = [(s.control, s.space, s.sparsity, s.seed) for s in runs.values()]
