@@ -162,3 +162,39 @@ def test_as_large_as_a_net_that_was_built_so():
     assert pruning.sparsity == pytest.approx(1 - 5 / 12)
     small, built = keras_moduli.shrink(model), stack(layers.LSTM(5, name="a"))
     assert [v.shape for v in small.weights] == [v.shape for v in built.weights]
+
+
+def test_a_training_that_is_broken_off_ends_as_one_that_is_not(tmp_path):
+    def fit(model, first, last):
+        pruning = keras_moduli.MagnitudePruning(
+            {
+                "class_name": "PolynomialDecay",
+                "config": dict(
+                    initial_sparsity=0.0, final_sparsity=0.6, power=1,
+                    begin_step=0, end_step=10, frequency=2,
+                ),
+            },
+            pattern=patterns.HiddenUnits(),
+            allow_partial=True,
+        )  # fmt: skip
+        model.fit(
+            X, X[:, 0, :2], batch_size=4, initial_epoch=first, epochs=last,
+            shuffle=False, verbose=0, callbacks=[pruning],
+        )  # fmt: skip
+        return pruning
+
+    whole, broken = (
+        stack(layers.LSTM(9, return_sequences=True), layers.GRU(8))
+        for _ in range(2)
+    )
+    for model in (whole, broken):
+        model.compile("adam", "mse", run_eagerly=True)
+    fit(whole, 0, 2)
+    assert 0 < fit(broken, 0, 1).sparsity < 0.5  # on its way
+    broken.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    again.compile(again.optimizer, "mse", run_eagerly=True)
+    fit(again, 1, 2)
+    for one, other in zip(whole.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert units(keras_moduli.shrink(again)) == [4, 3]
