@@ -110,7 +110,8 @@ def write(task, layout, path):
     median, high = map(max, zip(*spread, strict=True))
     coarse = ()
     if not relative <= task.tolerance:
-        _check_only_coarse(task, form, path, answered, absolute, relative)
+        difference = absolute, relative
+        _check_only_coarse(task, form, path, content, answered, difference)
         coarse = (
             "coarse: it differs from the model by as much as "
             f"{relative:.2g} of the largest output (median {median:.2g}, 99 % "
@@ -177,13 +178,14 @@ def _typical_pairs(answered):
     ]
 
 
-def _check_only_coarse(task, form, path, answered, absolute, relative):
+def _check_only_coarse(task, form, path, written, answered, difference):
     """Raises an `ExportError` if a file that is far off is wrong.
 
     It is coarse if it is near its model wherever roundings have not grown, its
     integers are the model's weights, rounded, and the same file without
     quantization is near the model too.
     """
+    absolute, relative = difference
     if not task.may_be_coarse or not np.isfinite(relative):
         check_difference(absolute, relative, task.tolerance)
     typical = _typical(answered)
@@ -201,8 +203,8 @@ def _check_only_coarse(task, form, path, answered, absolute, relative):
     content, _ = _converted(task, form, None)
     if content is None:
         check_difference(absolute, relative, task.tolerance)
-    if task.quantization == "int8":
-        check_rounded(path.read_bytes(), content)
+    if task.quantization in ("int8", "full_int8"):
+        check_rounded(written, content)
     exact = path.with_suffix(".float32")
     exact.write_bytes(content)
     answered = _answered(task, exact)

@@ -292,6 +292,37 @@ def test_int8(model, tmp_path, monkeypatch, name):
     )
 
 
+def sparse_nothing(file):
+    change(file, _sparse(file), lambda values: values * 0)
+
+
+def test_sparse_int8_weights(model, tmp_path, monkeypatch):
+    check_refused(
+        model,
+        tmp_path,
+        monkeypatch,
+        sparse_nothing,
+        quantization="int8",
+        layout="sparse",
+        streaming=True,
+    )
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+def test_full_int8(model, tmp_path, monkeypatch, warm_conversions, layout):
+    nothing = weights(GATES, lambda v: v * 0, INT8)
+    check_refused(
+        model,
+        tmp_path,
+        monkeypatch,
+        sparse_nothing if layout == "sparse" else nothing,
+        quantization="full_int8",
+        layout=layout,
+        streaming=True,
+        inputs=np.random.default_rng(1).integers(0, TOKENS, (16, 10)),
+    )
+
+
 def test_a_tolerance_of_ones_own_leaves_nothing_to_medians(
     model, tmp_path, monkeypatch
 ):

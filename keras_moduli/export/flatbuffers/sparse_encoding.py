@@ -46,6 +46,23 @@ class Blocks:
         return weights.reshape(*weights.shape[:-1], -1, self.block)
 
 
+def decode(values, sparsity, shape):
+    """The array that `encode` made `values` and `sparsity` of.
+
+    Raises:
+        IndexError, ValueError: If they are of no array of this shape.
+    """
+    axis = sparsity.dimMetadata[len(shape) - 1]
+    blocked = len(sparsity.dimMetadata) > len(shape)
+    block = sparsity.dimMetadata[-1].denseSize if blocked else 1
+    counts = np.diff(np.asarray(axis.arraySegments.values, "int64"))
+    rows = np.repeat(np.arange(len(counts)), counts)
+    columns = np.asarray(axis.arrayIndices.values, "int64")
+    blocks = np.zeros((len(counts), shape[-1] // block, block), values.dtype)
+    blocks[rows, columns] = values.reshape(-1, block)
+    return blocks.reshape(tuple(shape))
+
+
 def stored_bytes(form, weights):
     """About how many bytes a sparse tensor takes in the file."""
     values = form.stores(weights)
