@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import tempfile
+import warnings
 from pathlib import Path
 
 from keras_moduli.export import export_tflite
@@ -55,7 +56,9 @@ def _next(sizes, size):
 def _bytes(task, units, quantization):
     """The size of the dense file of so many units; weights do not count."""
     model = dataclasses.replace(task, units=units).model(1, None)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # Nobody keeps this file, or need know that it is coarse.
+        warnings.filterwarnings("ignore", ".*: coarse: ", UserWarning)
         path = Path(folder) / "dense.tflite"
         export_tflite(
             model, path, quantization, sequence_length=task.sequence_length
