@@ -171,7 +171,6 @@ def model(
     steps: int = 2000,
     learning_rate: float = 3e-3,
     recurrent_regularizer: Any = None,
-    unroll: bool = False,
 ) -> keras.Model:
     """A compiled ReLU RNN that answers with the value of every step.
 
@@ -183,8 +182,6 @@ def model(
         steps: In so many steps the learning rate falls to a tenth.
         learning_rate: Adam's first.
         recurrent_regularizer: For the recurrent kernel.
-        unroll: Whether the recurrent layer is unrolled, which needs a fixed
-            length, and makes steps on TensorFlow faster.
 
     Returns:
         A `keras.Model` from `(batch, time, 2)` to `(batch, time, 1)`; see
@@ -201,7 +198,6 @@ def model(
         activation="relu",
         return_sequences=True,
         recurrent_regularizer=recurrent_regularizer,
-        unroll=unroll,
         name="rnn",
     )(x)
     y = keras.layers.Dense(1, name="decoder")(states)

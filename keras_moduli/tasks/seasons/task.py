@@ -17,7 +17,6 @@ import os
 import numpy as np
 
 from keras_moduli.tasks.base import Task
-from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.seasons.forecasting import dataset
 from keras_moduli.tasks.seasons.forecasting import examples
 from keras_moduli.tasks.seasons.forecasting import model
@@ -198,7 +197,6 @@ class Seasons(Task):
             steps,
             self.learning_rate,
             recurrent_regularizer,
-            unrolls(self.sequence_length),
         )
 
     def assets(self):
