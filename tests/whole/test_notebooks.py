@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # Sizes at which each runs in seconds: what it says is then not true, but
 # every line of it has been executed.
 SMALL = {
-    "quickstart": {"UNITS": 16, "EPOCHS": 4},
+    "quickstart": {"UNITS": 16, "GROUP": 4, "EPOCHS": 4},
     "choosing_a_space": {
         "UNITS": 16,
         "EPOCHS": 2,
