@@ -48,7 +48,9 @@ TASK_OPTIONS = {
     "noise": (
         float,
         "X",
-        "heading: standard deviation of a reading, in rad/s (default: 1.0)",
+        "navigation: standard deviation of what is wrong with a displacement, "
+        "in metres (default: 0.0); heading: with a reading, in rad/s "
+        "(default: 1.0)",
     ),
     "bias": (
         float,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -22,79 +21,12 @@ import numpy as np
 from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
 from keras_moduli.tasks.navigation import place_cells
-from keras_moduli.tasks.navigation.trajectories import walk
-from keras_moduli.tasks.streams import stream
+from keras_moduli.tasks.navigation.walks import dataset
+from keras_moduli.tasks.navigation.walks import examples
+from keras_moduli.tasks.navigation.walks import summed
+from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive
 from keras_moduli.utils.argument_validation import positive_integers
-
-
-def examples(
-    count: int,
-    sequence_length: int,
-    generator: np.random.Generator,
-    box: float = 2.2,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Draws walks.
-
-    Args:
-        count: How many.
-        sequence_length: Steps of each.
-        generator: A `numpy.random.Generator`.
-        box: Side of the box in metres.
-
-    Returns:
-        `(inputs, y)`: a dict with `"start"`, `(count, 2)`, and
-        `"displacement"`, `(count, sequence_length, 2)`, and the positions
-        after each step, `(count, sequence_length, 2)`; all in metres.
-
-    Example:
-
-    >>> inputs, positions = keras_moduli.tasks.navigation.examples(
-    ...     3, 20, np.random.default_rng(0)
-    ... )
-    >>> inputs["displacement"].shape, positions.shape
-    ((3, 20, 2), (3, 20, 2))
-    """
-    positions = walk(count, sequence_length, box, generator)
-    inputs = {
-        "start": positions[:, 0],
-        "displacement": np.diff(positions, axis=1),
-    }
-    return inputs, positions[:, 1:]
-
-
-def dataset(
-    sequence_length: int = 50,
-    batch_size: int = 200,
-    box: float = 2.2,
-    seed: int = 0,
-    first_step: int = 0,
-) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-    """Endless batches of fresh walks.
-
-    Args:
-        sequence_length: Steps of each walk.
-        batch_size: Walks in one batch.
-        box: Side of the box in metres.
-        seed: A non-negative integer.
-        first_step: The step to begin with; see `streams.stream`.
-
-    Yields:
-        Pairs `(inputs, y)`; see `examples`.
-
-    Example:
-
-    ```python
-    model = keras_moduli.tasks.navigation.model(units=32, cells=16)
-    data = keras_moduli.tasks.navigation.dataset(sequence_length=10)
-    model.fit(data, steps_per_epoch=5, epochs=2)
-    ```
-    """
-    return stream(
-        lambda generator: examples(batch_size, sequence_length, generator, box),
-        seed,
-        first_step,
-    )
 
 
 def model(
@@ -183,11 +115,13 @@ class Navigation(Generated):
         width: Width of a place field in metres. It has to suit the cells: the
             code of 128 cells of 0.12 m cannot be decoded better than to 27
             cm, that of 512 to 4 cm.
+        noise: Standard deviation of what is wrong with each coordinate of
+            each displacement, in metres.
         validation_size: Walks to validate on, and as many to test on.
 
     Raises:
-        ValueError: If a size is not a positive integer, or the width not
-            positive.
+        ValueError: If a size is not a positive integer, the width not
+            positive, or the noise negative.
 
     Example:
 
@@ -202,6 +136,7 @@ class Navigation(Generated):
     batch_size: int = 100
     learning_rate: float = 1e-3
     width: float = 0.3
+    noise: float = 0.0
     validation_size: int = 1000
 
     metric = "position_error"
@@ -243,6 +178,7 @@ class Navigation(Generated):
             "validation_size",
         )
         positive("width", self.width)
+        not_negative("noise", self.noise)
         if self.cells < 3:
             raise ValueError(
                 "`cells` must be at least 3: a position is decoded from the "
@@ -251,10 +187,14 @@ class Navigation(Generated):
 
     def describe(self):
         """One line on the data."""
+        summing = "".join(
+            f", summing the displacements by {error:.1f}"
+            for error in self.rivals.values()
+        )
         return (
             f"walks of {self.sequence_length} steps in a box of 2.2 m, read "
             f"from {self.cells} place cells; always answering the centre is "
-            "wrong by 84 cm"
+            f"wrong by 84 cm{summing}"
         )
 
     def training(self, seed, first_step):
@@ -264,16 +204,28 @@ class Navigation(Generated):
             self.batch_size,
             seed=seed,
             first_step=first_step,
+            noise=self.noise,
         )
 
     def examples(self, count, generator):
         """Draws data; see the function of this name."""
-        return examples(count, self.sequence_length, generator)
+        return examples(
+            count, self.sequence_length, generator, noise=self.noise
+        )
 
     @property
     def trivial(self):
         """The test error, in cm, of always answering the centre."""
         return float(100 * np.mean(np.linalg.norm(self.test[1], axis=-1)))
+
+    @property
+    def rivals(self):
+        """The test error, in cm, of summing displacements that are noisy."""
+        if not self.noise:
+            return {}
+        inputs, y = self.test
+        wrong = np.linalg.norm(summed(inputs) - y, axis=-1)
+        return {"summed displacements": float(100 * wrong.mean())}
 
     def model(self, steps, recurrent_regularizer=None):
         """The compiled model."""

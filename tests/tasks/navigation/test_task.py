@@ -75,6 +75,38 @@ def test_inputs_and_targets_belong_together():
     )
 
 
+def test_noise_is_on_the_displacements_and_not_on_the_positions():
+    shape = 4000, 10
+    _, true = navigation.examples(*shape, np.random.default_rng(1))
+    inputs, y = navigation.examples(
+        *shape, np.random.default_rng(1), noise=0.02
+    )
+    np.testing.assert_array_equal(y, true)
+    assert inputs["displacement"].dtype == np.float32
+    moved = np.diff(np.concatenate([inputs["start"][:, None], y], 1), axis=1)
+    wrong = inputs["displacement"] - moved
+    assert wrong.mean() == pytest.approx(0, abs=1e-3)
+    assert wrong.std() == pytest.approx(0.02, rel=0.02)
+    # Of white noise, sums grow with the square root.
+    of_sums = (navigation.summed(inputs) - y).std((0, 2))
+    np.testing.assert_allclose(
+        of_sums, 0.02 * np.sqrt(np.arange(1, 11)), rtol=0.04
+    )
+
+
+def test_what_summing_gives_is_measured_on_the_test_data():
+    assert Navigation(validation_size=4).rivals == {}
+    task = Navigation(sequence_length=9, noise=0.03, validation_size=4000)
+    # The mean length of a normal vector of two coordinates, step by step.
+    expected = 3 * np.sqrt(np.pi / 2) * np.sqrt(np.arange(1, 10)).mean()
+    assert task.rivals == {
+        "summed displacements": pytest.approx(expected, rel=0.02)
+    }
+    assert f"{task.rivals['summed displacements']:.1f}" in task.describe()
+    inputs, y = next(task.training(0, 0))
+    assert not np.allclose(navigation.summed(inputs), y, atol=1e-3)
+
+
 def test_a_batch_depends_on_seed_and_step_only():
     whole = list(itertools.islice(navigation.dataset(4, 3, seed=2), 6))
     (later,) = itertools.islice(
@@ -197,7 +229,13 @@ def test_a_few_steps_help():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("units", 0), ("cells", 2), ("sequence_length", -1), ("width", 0.0)],
+    [
+        ("units", 0),
+        ("cells", 2),
+        ("sequence_length", -1),
+        ("width", 0.0),
+        ("noise", -0.1),
+    ],
 )
 def test_impossible_sizes_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
