@@ -24,7 +24,7 @@ from keras_moduli.tasks.seasons.series import Series
 from keras_moduli.tasks.seasons.series import read
 from keras_moduli.tasks.seasons.series import traffic
 from keras_moduli.utils.argument_validation import positive
-from keras_moduli.utils.argument_validation import positive_integer
+from keras_moduli.utils.argument_validation import positive_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Seasons(Task):
     }
 
     def __post_init__(self):
-        for name in (
+        positive_integers(
+            self,
             "day",
             "every",
             "warm_up",
@@ -85,8 +86,7 @@ class Seasons(Task):
             "sequence_length",
             "batch_size",
             "validation_size",
-        ):
-            positive_integer(name, getattr(self, name))
+        )
         positive("learning_rate", self.learning_rate)
         if self.sequence_length <= self.warm_up:
             raise ValueError(
