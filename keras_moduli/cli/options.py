@@ -158,6 +158,13 @@ RUN_OPTIONS = {
         "consecutive neurons that read the same others; from 8 on, with fixed "
         "connections, training is as sparse as the model (default: 32)",
     ),
+    "pattern": (
+        str,
+        "NAME",
+        "what groups of pruned connections are: shared_sources, any neurons "
+        "that all of a group read, or tiles, whole groups of them (default: "
+        "shared_sources)",
+    ),
     "seed": (int, "N", "of weights, embedding and data order (default: 0)"),
 }
 OPTIONS = {**TASK_OPTIONS, **RUN_OPTIONS}

@@ -9,6 +9,7 @@ import keras
 
 from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.connections import without_recurrent
+from keras_moduli.experiments.runs.grouping import GROUPINGS
 from keras_moduli.utils.files import size_of
 from keras_moduli.version import __version__
 
@@ -211,7 +212,8 @@ def _sparse(settings):
         f"blocks of {rows} x {columns}" if rows * columns > 1 else "weights"
     )
     shared = settings["group_size"]
-    groups = f" in groups of {shared} targets" if shared > 1 else ""
+    word = GROUPINGS[settings["pattern"]].word
+    groups = f" in {word} of {shared} targets" if shared > 1 else ""
     if settings["connections"] != PRUNED:
         fixed = (
             f"recurrent connections '{settings['connections']}'{groups} from "

@@ -4,6 +4,7 @@ import dataclasses
 import statistics
 
 from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
+from keras_moduli.experiments.runs.grouping import GROUPINGS
 from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
@@ -77,7 +78,8 @@ class Row:
         if self.settings.whole_units:
             name += ", whole units"
         if self.settings.group_size > 1:
-            name += f", groups of {self.settings.group_size}"
+            word = GROUPINGS[self.settings.pattern].word
+            name += f", {word} of {self.settings.group_size}"
         if self.settings.blocks:
             name += ", blocks of {} x {}".format(*self.settings.blocks)
         return name

@@ -1,8 +1,8 @@
 """What is pruned in training, and in what shape."""
 
 from keras_moduli.experiments.runs.connections import without_recurrent
+from keras_moduli.experiments.runs.grouping import GROUPINGS
 from keras_moduli.patterns import HiddenUnits
-from keras_moduli.patterns import SharedSources
 from keras_moduli.pruning.group import PruningGroup
 
 
@@ -23,7 +23,7 @@ def pruned_groups(settings):
     if settings.fixed or settings.group_size > 1:  # recurrent ones are apart
         blocks["weights"] = without_recurrent(settings.weights)
     if settings.group_size > 1 and not settings.fixed:
-        pattern = SharedSources(settings.group_size)
+        pattern = GROUPINGS[settings.pattern].make(settings.group_size)
         groups.append(PruningGroup(pattern=pattern, **every))
     if blocks["weights"] is not None:
         groups.append(PruningGroup(**blocks, **every))

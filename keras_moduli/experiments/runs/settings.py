@@ -8,6 +8,7 @@ from keras_moduli.experiments.runs.connections import WITHOUT_SPACE
 from keras_moduli.experiments.runs.connections import parse
 from keras_moduli.experiments.runs.connections import suiting_group_size
 from keras_moduli.experiments.runs.connections import without_recurrent
+from keras_moduli.experiments.runs.grouping import SHARED_SOURCES
 from keras_moduli.experiments.runs.pruned_groups import pruned_groups
 from keras_moduli.experiments.runs.values import OF_WEIGHTS
 from keras_moduli.experiments.runs.values import check_given
@@ -68,6 +69,8 @@ class Settings:
             quarter of the sources near. Other kernels are pruned as always.
         group_size: How many consecutive targets of recurrent kernels share
             their sources.
+        pattern: Which sources these are where they are pruned, a name in
+            `grouping.GROUPINGS`.
         whole_units: Whether hidden units are pruned as wholes, down to a
             dense model of that share of them, which is what is kept.
 
@@ -97,6 +100,7 @@ class Settings:
     seed: int = 0
     connections: str = PRUNED
     group_size: int = 1
+    pattern: str = SHARED_SOURCES
     whole_units: bool = False
 
     def __post_init__(self):
@@ -197,7 +201,7 @@ class Settings:
 
     def effective(self):
         """The same run with the defaults for what has no effect on it."""
-        unused = []
+        unused = [] if self.group_size > 1 else ["pattern"]
         if self.whole_units:
             unused += OF_WEIGHTS
         if self.group_size > 1 and without_recurrent(self.weights) is None:
@@ -209,7 +213,8 @@ class Settings:
         if self.control in (NO_REGULARIZER, DENSE_TWIN):
             unused += ["space", "inhibitor", "factor", "scale", "points"]
         if self.control == DENSE_TWIN:
-            unused += ["ranking", "block_size", "group_size", *_OF_PRUNING]
+            unused += ["ranking", "block_size", "group_size", "pattern"]
+            unused += _OF_PRUNING
         defaults = {name: getattr(Settings, name) for name in unused}
         return dataclasses.replace(self, **defaults)
 
@@ -271,7 +276,7 @@ class Settings:
         """
         known = {field.name for field in dataclasses.fields(cls)}
         # Settings that later versions added have their defaults in old files.
-        later = {"connections", "group_size", "whole_units"}
+        later = {"connections", "group_size", "pattern", "whole_units"}
         if not isinstance(config, dict) or not (
             known - later <= set(config) <= known
         ):

@@ -2,14 +2,15 @@
 
 import dataclasses
 
+from keras_moduli.experiments.runs import grouping
 from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.connections import parse
 from keras_moduli.tasks import TASKS
 from keras_moduli.utils.argument_validation import positive_integer
 
 # How single weights are pruned.
-OF_WEIGHTS = ("weights", "ranking", "block_size", "group_size")
-_OF_REGULARIZERS = ("factor", "scale", "points", "trainable")
+OF_WEIGHTS = ("weights", "ranking", "block_size", "group_size", "pattern")
+_OF_PRUNED = ("factor", "scale", "points", "trainable", "pattern")
 
 
 def unused_where_fixed(whole):
@@ -19,8 +20,8 @@ def unused_where_fixed(whole):
         whole: A dict of settings.
     """
     if whole.get("weights", "recurrent") == "recurrent":
-        return (*_OF_REGULARIZERS, "block_size")
-    return _OF_REGULARIZERS  # other kernels are pruned, in blocks
+        return (*_OF_PRUNED, "block_size")
+    return _OF_PRUNED  # other kernels are pruned, in blocks
 
 
 def check_given(given, whole):
@@ -101,6 +102,7 @@ def _check_numbers(settings):
     positive_integer("pruning_power", settings.pruning_power)
     positive_integer("group_size", settings.group_size)
     parse(settings.connections)
+    grouping.check(settings.pattern)
 
 
 def _check_trained_points(settings):

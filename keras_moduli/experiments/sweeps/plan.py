@@ -3,6 +3,7 @@
 import itertools
 
 from keras_moduli.experiments.runs.connections import PRUNED
+from keras_moduli.experiments.runs.grouping import GROUPINGS
 from keras_moduli.experiments.runs.settings import DENSE_TWIN
 from keras_moduli.experiments.runs.settings import NO_REGULARIZER
 from keras_moduli.experiments.runs.settings import Settings
@@ -17,6 +18,7 @@ AXES = (
     "sparsity",
     "connections",
     "group_size",
+    "pattern",
     "learning_rate",
     "units",
 )
@@ -121,7 +123,8 @@ def run_name(settings):
     if settings.whole_units:
         parts.append("whole_units")
     if settings.group_size > 1:
-        parts.append(f"groups{settings.group_size}")
+        word = GROUPINGS[settings.pattern].word
+        parts.append(f"{word}{settings.group_size}")
     if settings.blocks:
         parts.append("blocks{}x{}".format(*settings.blocks))
     parts += [

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.patterns import SharedSources
+from keras_moduli.patterns import Tiles
 from keras_moduli.tasks import TASKS
 
 
@@ -122,11 +124,34 @@ def test_groups_are_as_large_as_suits(given, size):
     assert settings.fixed == ("control" not in given)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "made"),
+    [("tiles", Tiles(4)), ("shared_sources", SharedSources(4))],
+)
+def test_a_group_has_the_pattern_that_the_settings_say(pattern, made):
+    given = {"connections": "pruned", "group_size": 4, "pattern": pattern}
+    settings = Settings.of("adding", given)
+    assert settings.pruning().groups[0].pattern == made
+    with pytest.raises(ValueError, match="`pattern` must be one of .*tiles"):
+        Settings.of("adding", {**given, "pattern": "stripes"})
+    # Single weights have none.
+    single = Settings.of("adding", {**given, "group_size": 1}).effective()
+    assert single == Settings.of("adding", {}).effective()
+
+
+def test_settings_of_earlier_versions_have_their_patterns():
+    config = Settings("adding", group_size=8).to_dict()
+    del config["pattern"]
+    assert Settings.from_dict(config) == Settings("adding", group_size=8)
+
+
 def test_what_has_no_effect_is_refused():
     for name, value in (("factor", 1.0), ("block_size", (4, 1))):
         with pytest.raises(ValueError, match=f"`{name}`.*fixed.*Received"):
             Settings.of("language", {name: value})
         Settings.of("language", {name: value, "connections": "pruned"})
+    with pytest.raises(ValueError, match="`pattern`.*fixed.*Received"):
+        Settings.of("language", {"pattern": "tiles"})
     # Other kernels are pruned, and in blocks.
     Settings.of("language", {"block_size": (4, 1), "weights": "kernels"})
 

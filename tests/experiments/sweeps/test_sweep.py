@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -21,6 +22,7 @@ from keras_moduli.cli import parser
 from keras_moduli.experiments.reports import comparison
 from keras_moduli.experiments.reports import table
 from keras_moduli.experiments.reports.pictures import draw_sweep
+from keras_moduli.experiments.reports.row import Row
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
@@ -66,6 +68,18 @@ def test_controls_are_run_once_per_sparsity_and_seed():
     for name, settings in runs.items():
         assert name == plans.run_name(settings)
         assert Settings.of("adding", TINY).make_task() == settings.make_task()
+
+
+def test_patterns_are_told_apart_where_there_are_groups():
+    axes = {"group_size": [1, 4], "pattern": ["shared_sources", "tiles"]}
+    runs = plan(axes=axes, controls=[], seeds=1)
+    ends = [re.search(r"factor[^-]*(.*)-units8", name)[1] for name in runs]
+    assert ends == ["", "-groups4", "-tiles4"]
+    labels = [Row(settings, []).label for settings in runs.values()]
+    assert [label.rsplit(", ", 1)[-1] for label in labels[1:]] == [
+        "groups of 4",
+        "tiles of 4",
+    ]
 
 
 def test_no_regularizer_is_run_once_whatever_the_factors():
