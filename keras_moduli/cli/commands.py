@@ -2,6 +2,8 @@
 
 from keras_moduli.cli import options
 from keras_moduli.experiments.reports import rendering
+from keras_moduli.experiments.reports.tradeoff import QUANTIZATION
+from keras_moduli.experiments.reports.tradeoff import QUANTIZATIONS
 from keras_moduli.experiments.sweeps import plan
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.verification.comparison import TOLERANCES
@@ -83,12 +85,13 @@ def _add_sweep(commands):
 def _add_tradeoff(commands):
     command = commands.add_parser(
         "tradeoff",
-        help="quality of int8 files against their bytes and milliseconds: "
-        "dense nets of several sizes beside sparse ones",
+        help="quality of .tflite files against their bytes and milliseconds, "
+        "and minutes of training: dense nets of several sizes beside sparse "
+        "ones",
         description="Trains a task dense in several sizes, and sparse for "
         "every combination of the options that take several values; exports "
-        "all to int8 .tflite files, tests and times the files, and prints "
-        "and draws what quality costs. What is finished is not done again.",
+        "all to .tflite files, tests and times the files, and prints and "
+        "draws what quality costs. What is finished is not done again.",
     )
     _add_sweep_options(command, seeds=3)
     command.add_argument(
@@ -97,6 +100,12 @@ def _add_tradeoff(commands):
         default=(),
         metavar="N,...",
         help="recurrent units of the dense nets (default: none)",
+    )
+    command.add_argument(
+        "--quantization",
+        choices=list(QUANTIZATIONS),
+        default=QUANTIZATION,
+        help=f"of the files (default: {QUANTIZATION})",
     )
 
 

@@ -127,7 +127,11 @@ def tradeoff(arguments):
         arguments, dense if arguments.dense_units else lambda given: {}
     )
     try:
-        kinds = measure(work.folder, Console(quiet=arguments.quiet))
+        kinds = measure(
+            work.folder,
+            Console(quiet=arguments.quiet),
+            arguments.quantization,
+        )
         draw_costs(work.folder / "costs.png", kinds)
     except (ValueError, ExportError, ImportError, OSError) as error:
         raise Failure(error, 1) from error

@@ -27,6 +27,14 @@ SMALL = {
     },
     "to_the_phone": {"UNITS": 64, "TILE": 16, "SPARSITY": 0.75, "EPOCHS": 1},
     "from_tfmot": {"UNITS": 16, "EPOCHS": 4},
+    "which_pattern": {
+        "UNITS": 64,
+        "DENSE_UNITS": [16, 64],
+        "GROUP": 16,
+        "SPARSITY": 0.75,
+        "STEPS": 10,
+        "CHARACTERS": 20_000,
+    },
 }
 
 

@@ -81,7 +81,7 @@ def draw_sweep(folder, rows):
 
 
 def draw_costs(path, kinds):
-    """Draws the files of `tradeoff.measure`: error against bytes and time.
+    """Draws what `tradeoff.measure` found: error against bytes and times.
 
     Args:
         path: The picture's file.
@@ -89,12 +89,13 @@ def draw_costs(path, kinds):
     """
     task = kinds[0].row.settings.make_task()
     costs = {
-        "KB of the int8 file": lambda kind: kind.kilobytes,
+        "KB of the file": lambda kind: kind.kilobytes,
         "ms of one sequence, one thread": lambda kind: kind.milliseconds,
+        "minutes of training": lambda kind: kind.seconds / 60,
     }
-    figure = _figure(9.6, 4.4)
+    figure = _figure(12.0, 4.8)
     for ax, (cost, of) in zip(
-        figure.subplots(1, 2, sharey=True), costs.items(), strict=True
+        figure.subplots(1, len(costs), sharey=True), costs.items(), strict=True
     ):
         results = {}
         for kind in kinds:

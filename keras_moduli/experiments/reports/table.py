@@ -103,22 +103,25 @@ def _order(row):
     return settings.sparsity, settings.control or "", row.label, settings.factor
 
 
-def best_factors(rows):
+def best_factors(rows, *settings):
     """The rows of the factor that validates best, of every kind.
 
     Args:
         rows: What `load` returned.
+        *settings: Names of settings of the task in which kinds differ, too.
 
     Returns:
-        A dict from label and sparsity to the `Row` with the lowest median on
-        the validation data, among those with the most seeds: one lucky seed
-        of a factor that was only tried is not compared with five of another.
-        Rows without finished runs are left out.
+        A dict from label, sparsity and these settings to the `Row` with the
+        lowest median on the validation data, among those with the most seeds:
+        one lucky seed of a factor that was only tried is not compared with
+        five of another. Rows without finished runs are left out.
     """
     kinds = {}
     for row in rows:
         if row.runs:
-            kind = row.label, row.settings.sparsity
+            task = row.settings.make_task()
+            own = [getattr(task, name) for name in settings]
+            kind = row.label, row.settings.sparsity, *own
             kinds.setdefault(kind, []).append(row)
     return {kind: min(same, key=_promise) for kind, same in kinds.items()}
 

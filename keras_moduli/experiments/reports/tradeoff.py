@@ -8,10 +8,13 @@ from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.runs import folders
 from keras_moduli.export import evaluate_tflite
 from keras_moduli.export import export_tflite
+from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.models.kernels import select
 from keras_moduli.tasks.streams import first
 
 QUANTIZATION = "int8"
+# By name; `export_tflite` calls float32 `None`.
+QUANTIZATIONS = {name or "float32": name for name in TOLERANCES}
 _EXAMPLES = 500  # to test a file on: batches of one take their time
 _CALIBRATION = 8  # examples that a file is compared with its model on
 _ROUNDS = 100
@@ -65,15 +68,17 @@ class Kind:
         )
 
 
-def measure(folder, console):
+def measure(folder, console, quantization=QUANTIZATION):
     """Exports and measures everything in a sweep that is finished.
 
-    A run's file stands in its folder, with what was measured beside it, and
-    is not made again.
+    Of several factors or learning rates the one that validates best, among
+    those with the most seeds. A run's file stands in its folder, with what was
+    measured beside it, and is not made again.
 
     Args:
         folder: A folder that a sweep made.
         console: A `rich.console.Console`.
+        quantization: A name in `QUANTIZATIONS`.
 
     Returns:
         A list of `Kind`, smallest files first.
@@ -82,7 +87,8 @@ def measure(folder, console):
         ValueError: If it is no folder of a sweep, or no run is finished.
     """
     table.check_folder(folder)
-    kinds = [Kind(row) for row in table.load(folder) if row.runs]
+    rows = table.best_factors(table.load(folder), "units")
+    kinds = [Kind(row) for row in rows.values()]
     if not kinds:
         raise ValueError(f"No run is finished. Received: folder='{folder}'")
     task = kinds[0].row.settings.make_task()
@@ -90,9 +96,9 @@ def measure(folder, console):
         for kind in kinds:
             for run in kind.row.runs:
                 status.update(f"Exporting {run.folder.name}")
-                kind.files.append(_file(run))
+                kind.files.append(_file(run, quantization))
         status.update("Timing")
-        firsts = {kind: _path(kind.row.runs[0]) for kind in kinds}
+        firsts = {kind: _path(kind.row.runs[0], quantization) for kind in kinds}
         times = latencies(firsts, first(1, task.test[0]), _ROUNDS)
     for kind in kinds:
         kind.milliseconds = times[kind]["median_ms"]
@@ -108,6 +114,7 @@ def render(kinds, form="markdown"):
         f"{task.metric_label} of the file",
         "std",
         "worse than its model by",
+        "layout",
         "KB",
         "ms",
         "training seconds",
@@ -123,6 +130,7 @@ def render(kinds, form="markdown"):
                 mean,
                 spread,
                 f"{statistics.mean(kind.differences):.2g}",
+                kind.files[0]["layout"],
                 f"{kind.kilobytes:.0f}",
                 f"{kind.milliseconds:.2f}",
                 f"{kind.seconds:.0f}",
@@ -132,16 +140,19 @@ def render(kinds, form="markdown"):
     return rendering.FORMS[form](header, body, set())
 
 
-def _file(run):
+def _file(run, quantization):
     """What was measured of a run's file, which is made if need be."""
-    record = run.folder / "tflite.json"
+    path = _path(run, quantization)
+    record = path.with_suffix(".json")
     if record.is_file():
         return folders.read_json(record)
     task = run.settings.make_task()
     model = run.model()
     x, y = first(_EXAMPLES, task.test[0]), first(_EXAMPLES, task.test[1])
     layout = "auto" if run.settings.sparsity else "dense"
-    report, of_file = tested_file(model, task, _path(run), layout, x, y)
+    report, of_file = tested_file(
+        model, task, path, layout, x, y, QUANTIZATIONS[quantization]
+    )
     found = {
         "units": recurrent_units(model),
         "bytes": report.bytes,
@@ -153,7 +164,7 @@ def _file(run):
     return found
 
 
-def tested_file(model, task, path, layout, x, y):
+def tested_file(model, task, path, layout, x, y, quantization=QUANTIZATION):
     """Exports a trained model, and tests the file.
 
     Args:
@@ -162,6 +173,7 @@ def tested_file(model, task, path, layout, x, y):
         path: The `.tflite` file to write.
         layout: As in `export_tflite`.
         x, y: What to test the file on.
+        quantization: As in `export_tflite`.
 
     Returns:
         The `ExportReport`, and the task's metric of the file.
@@ -169,7 +181,7 @@ def tested_file(model, task, path, layout, x, y):
     report = export_tflite(
         model,
         path,
-        QUANTIZATION,
+        quantization,
         layout=layout,
         sequence_length=task.sequence_length,
         inputs=first(_CALIBRATION, task.validation[0]),
@@ -190,5 +202,5 @@ def _evaluated(model, x, y, task):
     )
 
 
-def _path(run):
-    return run.folder / f"{QUANTIZATION}.tflite"
+def _path(run, quantization):
+    return run.folder / f"{quantization}.tflite"

@@ -7,8 +7,11 @@ import pytest
 
 import keras_moduli
 from keras_moduli.cli import main
+from keras_moduli.experiments.reports import table
 from keras_moduli.experiments.reports import tradeoff
+from keras_moduli.experiments.reports.row import Row
 from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.records import Recorded
 from keras_moduli.experiments.runs.settings import Settings
 
 TINY = (
@@ -37,7 +40,7 @@ def test_files_are_measured_once_and_with_the_models_metric(tmp_path, capsys):
     assert len(files) == 2
     # The figures are those of the files, as Keras's own metric has them.
     run = folder / "none-units16-sparsity0-seed0"
-    found = json.loads((run / "tflite.json").read_text())
+    found = json.loads((run / "int8.json").read_text())
     assert found["bytes"] == (run / "int8.tflite").stat().st_size
     task = Settings.from_dict(folders.load(run)).make_task()
     model = keras.saving.load_model(run / "model.keras")
@@ -54,6 +57,41 @@ def test_files_are_measured_once_and_with_the_models_metric(tmp_path, capsys):
     again = capsys.readouterr().out
     for was, now in zip(printed.splitlines(), again.splitlines(), strict=True):
         assert was.split("|")[:4] == now.split("|")[:4]
+
+
+@pytest.mark.slow
+def test_files_of_other_weights_stand_beside_the_first(tmp_path, capsys):
+    folder = tmp_path / "costs"
+    # Fewer than 1,024 weights are no integers.
+    tiny = TINY.replace("--dense-units 16", "--dense-units 48")
+    command = ["tradeoff", "navigation", "--out", str(folder), *tiny.split()]
+    for quantization in ("int8", "float32"):
+        assert main([*command, "--quantization", quantization]) == 0
+    (run,) = folder.glob("none-*/")
+    small, large = run / "int8.tflite", run / "float32.tflite"
+    found = json.loads(large.with_suffix(".json").read_text())
+    assert found["bytes"] == large.stat().st_size > small.stat().st_size
+    # Nothing is rounded.
+    assert found["of_file"] == pytest.approx(found["of_model"], rel=1e-4)
+
+
+def _row(validation, **own):
+    """A kind of run with certain errors on the validation data."""
+    settings = Settings.of("navigation", {**own, "control": "none"})
+    runs = [
+        Recorded(settings, {"position_error": error, "test": {}})
+        for error in validation
+    ]
+    return Row(settings, runs)
+
+
+def test_each_size_has_the_learning_rate_that_validates_best():
+    lucky = _row([1.0], units=32, learning_rate=0.1)
+    worse = _row([5.0, 6.0], units=32, learning_rate=0.01)
+    better = _row([3.0, 4.0], units=32, learning_rate=0.001)
+    other = _row([9.0, 9.0], units=16, learning_rate=0.01)
+    chosen = table.best_factors([lucky, worse, better, other], "units")
+    assert list(chosen.values()) == [better, other]
 
 
 def test_nothing_finished_is_said(tmp_path):
