@@ -66,6 +66,7 @@ setup(
         "notebooks": [
             "ripser>=0.6.10",
             "scikit-learn>=1.4",
+            "ratinabox>=1.15",  # its recordings of rats
             "ipykernel>=6.29",
             "papermill>=2.6",
         ],
@@ -86,6 +87,7 @@ setup(
             # The notebooks run as tests.
             "ipykernel>=6.29",
             "papermill>=2.6",
+            "ratinabox>=1.15",
             "tflite-micro",  # what files for microcontrollers run on
             "jax>=0.6",  # the same masks and penalties on another backend
         ],

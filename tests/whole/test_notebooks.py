@@ -25,6 +25,15 @@ SMALL = {
         "STEPS": 10,
         "SPARSITIES": [0.5],
     },
+    "tracking": {
+        "UNITS": 32,
+        "CELLS": 16,
+        "GROUP": 4,
+        "SPARSITY": 0.5,
+        "STEPS": 10,
+        "LENGTH": 4,
+        "WALK": 40,
+    },
     "to_the_phone": {"UNITS": 64, "TILE": 16, "SPARSITY": 0.75, "EPOCHS": 1},
     "from_tfmot": {"UNITS": 16, "EPOCHS": 4},
     "which_pattern": {
@@ -36,6 +45,8 @@ SMALL = {
         "CHARACTERS": 20_000,
     },
 }
+# Packages that only some need.
+NEEDED = {"tracking": ["ratinabox"]}
 
 
 def read(name):
@@ -89,6 +100,8 @@ def test_the_parameters_can_be_changed(name):
 @pytest.mark.parametrize("name", SMALL)
 def test_it_runs(name, tmp_path, monkeypatch):
     papermill = pytest.importorskip("papermill")
+    for module in NEEDED.get(name, ()):
+        pytest.importorskip(module)
     monkeypatch.setenv(
         "PYTHONPATH",
         os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),

@@ -1,8 +1,9 @@
 """Walks cut from recorded positions, for example those of rats.
 
 A recording is an `.npz` file with `t`, seconds, and `pos`, metres, as the
-package `ratinabox` (MIT) has two of in its folder `data`: `sargolini.npz`, ten
-minutes in a box of 1 m, and `tanni.npz`, two hours in one of 3.5 by 2.5 m.
+package `ratinabox` (MIT, extra `notebooks`) has two of in its folder `data`:
+`sargolini.npz`, ten minutes in a box of 1 m, and `tanni.npz`, two hours in one
+of 3.5 by 2.5 m.
 """
 
 from __future__ import annotations
