@@ -210,9 +210,9 @@ def add_options(command, lists=()):
         "--preset",
         default="small",
         metavar="NAME",
-        help="sizes to begin with: small or paper, for language also "
-        "pruned (what prunes in training) and small_word (default: small); "
-        "the defaults above are language's",
+        help="sizes to begin with: small or paper, for language and seasons "
+        "also pruned (what prunes in training), for language small_word "
+        "(default: small); the defaults above are language's",
     )
 
 
