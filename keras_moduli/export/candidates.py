@@ -106,18 +106,18 @@ def write(task, layout, path):
     path.write_bytes(content)
     answered = _answered(task, path)
     absolute, relative = _largest(answered)
-    spread = [distribution(*pair) for pair in _typical_pairs(answered)]
-    median, high = map(max, zip(*spread, strict=True))
-    coarse = ()
-    if not relative <= task.tolerance:
+    is_coarse = not relative <= task.tolerance
+    if is_coarse:
         difference = absolute, relative
         _check_only_coarse(task, form, path, content, answered, difference)
-        coarse = (
-            "coarse: it differs from the model by as much as "
-            f"{relative:.2g} of the largest output (median {median:.2g}, 99 % "
-            f"below {high:.2g}), but is not wrong. Ask "
-            "`keras_moduli.evaluate_tflite` how good it is on real data.",
-        )
+    spread = [distribution(*pair) for pair in _typical_pairs(answered)]
+    median, high = map(max, zip(*spread, strict=True))
+    coarse = (
+        "coarse: it differs from the model by as much as "
+        f"{relative:.2g} of the largest output (median {median:.2g}, 99 % "
+        f"below {high:.2g}), but is not wrong. Ask "
+        "`keras_moduli.evaluate_tflite` how good it is on real data.",
+    ) * is_coarse
     model = flatbuffer.read(content)
     return Candidate(
         layout=layout,

@@ -125,7 +125,7 @@ def test_directions_go_together():
     model = sequential(
         layers.Bidirectional(layers.LSTM(4), name="rnn"), layers.Dense(1)
     )
-    with pytest.raises(ValueError, match="as many units as 'backward_lstm'"):
+    with pytest.raises(ValueError, match=r"as many units as 'backward_lstm"):
         found(model, "forward.*recurrent_kernel")
 
 
