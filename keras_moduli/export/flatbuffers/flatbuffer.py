@@ -10,6 +10,8 @@ import json
 
 import numpy as np
 
+from keras_moduli.export.flatbuffers import building
+
 
 def read(content):
     """The content of a .tflite file as a tree of Python objects."""
@@ -47,7 +49,8 @@ def with_metadata(content, values):
     model = read(content)
     entry = schema.MetadataT()
     text = json.dumps(values, sort_keys=True)
-    entry.name, entry.buffer = _METADATA, new_buffer(model, text.encode())
+    entry.name = _METADATA
+    entry.buffer = building.new_buffer(model, text.encode())
     model.metadata = [*(model.metadata or []), entry]
     return write(model)
 
@@ -179,12 +182,12 @@ class Place:
         tensor = self.graph.tensors[self.index]
         values, tensor.sparsity = form.encode(self.weights)
         # Other tensors may share the dense buffer.
-        tensor.buffer = new_buffer(self.model, values.tobytes())
+        tensor.buffer = building.new_buffer(self.model, values.tobytes())
 
     def mark_users(self, version):
         """Gives the operators that use the tensor another version."""
         for user in self.users:
-            user.opcodeIndex = operator_code(
+            user.opcodeIndex = building.operator_code(
                 self.model, "FULLY_CONNECTED", version
             )
 
@@ -193,48 +196,22 @@ class Place:
         from ai_edge_litert import schema_py_generated as schema
 
         sparse = self.graph.tensors[self.index]
-        dense = schema.TensorT()
-        dense.shape, dense.type = sparse.shape, sparse.type
-        dense.name = sparse.name + b"/dense"
-        dense.quantization = sparse.quantization
-        self.graph.tensors.append(dense)
-        operator = schema.OperatorT()
-        operator.opcodeIndex = operator_code(self.model, "DENSIFY", 1)
-        operator.builtinOptionsType = schema.BuiltinOptions.DensifyOptions
-        operator.builtinOptions = schema.DensifyOptionsT()
-        operator.inputs = [self.index]
-        operator.outputs = [len(self.graph.tensors) - 1]
+        index = building.new_tensor(
+            self.graph, sparse.name + b"/dense", sparse.shape, sparse.type
+        )
+        self.graph.tensors[index].quantization = sparse.quantization
+        operator = building.new_operator(
+            self.model,
+            "DENSIFY",
+            [self.index],
+            index,
+            schema.DensifyOptionsT(),
+        )
         for user in self.users:
             user.inputs = [
-                operator.outputs[0] if index == self.index else index
-                for index in user.inputs
+                index if each == self.index else each for each in user.inputs
             ]
         self.graph.operators.insert(0, operator)
-
-
-def new_buffer(model, data):
-    """The index of a buffer, added; `None` in place of bytes for none."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    buffer = schema.BufferT()
-    buffer.data = None if data is None else np.frombuffer(data, "uint8")
-    model.buffers.append(buffer)
-    return len(model.buffers) - 1
-
-
-def operator_code(model, name, version):
-    """The index of an operator code, added if there is none yet."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    number = getattr(schema.BuiltinOperator, name)
-    for index, code in enumerate(model.operatorCodes):
-        if (code.builtinCode, code.version) == (number, version):
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode, code.version = number, version
-    code.deprecatedBuiltinCode = min(number, 127)
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
 
 
 @functools.cache

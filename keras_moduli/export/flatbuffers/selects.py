@@ -5,6 +5,7 @@ SELECT(index < 0, index + size, index). TFLite Micro selects no integers;
 index + (index < 0) * size is the same.
 """
 
+from keras_moduli.export.flatbuffers import building
 from keras_moduli.export.flatbuffers import flatbuffer
 
 
@@ -20,6 +21,8 @@ def multiplied(content):
 
 def _multiply(model, graph, select):
     """CAST, MUL and the ADD take the place of one SELECT and its ADD."""
+    from ai_edge_litert import schema_py_generated as schema
+
     condition, shifted, index = map(int, select.inputs)
     add = _maker(graph, shifted)
     if (
@@ -37,8 +40,12 @@ def _multiply(model, graph, select):
     graph.operators.remove(add)
     place = graph.operators.index(select)
     graph.operators[place : place + 1] = [
-        _cast(model, condition, is_negative),
-        _product(model, [is_negative, size], shift),
+        building.new_operator(
+            model, "CAST", [condition], is_negative, _as_integers()
+        ),
+        building.new_operator(
+            model, "MUL", [is_negative, size], shift, schema.MulOptionsT()
+        ),
         add,
     ]
 
@@ -49,45 +56,19 @@ def _maker(graph, tensor):
 
 
 def _like(graph, shape_of, type_of, name):
-    """The index of a new tensor with the shape of one and the type of another.
+    """The index of a new tensor: the shape of one, the type of another."""
+    like, other = graph.tensors[shape_of], graph.tensors[type_of]
+    index = building.new_tensor(
+        graph, other.name + b"/" + name, like.shape, other.type
+    )
+    graph.tensors[index].shapeSignature = like.shapeSignature
+    return index
 
-    It is no constant: its buffer is the empty one.
-    """
+
+def _as_integers():
     from ai_edge_litert import schema_py_generated as schema
 
-    tensor = schema.TensorT()
-    tensor.shape = graph.tensors[shape_of].shape
-    tensor.shapeSignature = graph.tensors[shape_of].shapeSignature
-    tensor.type = graph.tensors[type_of].type
-    tensor.name = graph.tensors[type_of].name + b"/" + name
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
-
-
-def _cast(model, source, target):
-    from ai_edge_litert import schema_py_generated as schema
-
-    operator = _operator(model, "CAST", [source], target)
-    operator.builtinOptionsType = schema.BuiltinOptions.CastOptions
-    operator.builtinOptions = schema.CastOptionsT()
-    operator.builtinOptions.inDataType = schema.TensorType.BOOL
-    operator.builtinOptions.outDataType = schema.TensorType.INT32
-    return operator
-
-
-def _product(model, sources, target):
-    from ai_edge_litert import schema_py_generated as schema
-
-    operator = _operator(model, "MUL", sources, target)
-    operator.builtinOptionsType = schema.BuiltinOptions.MulOptions
-    operator.builtinOptions = schema.MulOptionsT()
-    return operator
-
-
-def _operator(model, name, inputs, output):
-    from ai_edge_litert import schema_py_generated as schema
-
-    operator = schema.OperatorT()
-    operator.opcodeIndex = flatbuffer.operator_code(model, name, 1)
-    operator.inputs, operator.outputs = inputs, [output]
-    return operator
+    options = schema.CastOptionsT()
+    options.inDataType = schema.TensorType.BOOL
+    options.outDataType = schema.TensorType.INT32
+    return options

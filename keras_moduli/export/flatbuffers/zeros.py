@@ -7,6 +7,7 @@ times units, often more than the weights of a pruned layer.
 
 import numpy as np
 
+from keras_moduli.export.flatbuffers import building
 from keras_moduli.export.flatbuffers import flatbuffer
 
 _SMALLEST = 256  # values; fewer are not worth an operator
@@ -51,30 +52,24 @@ def _is_zeros_of_a_loop(model, graph, index):
 
 def _insert_fill(model, graph, index):
     """The tensor becomes the result of an operator, and loses its buffer."""
-    from ai_edge_litert import schema_py_generated as schema
-
     tensor = graph.tensors[index]
-    operator = schema.OperatorT()
-    operator.opcodeIndex = flatbuffer.operator_code(model, "FILL", 1)
-    operator.inputs = [
+    inputs = [
         _constant(model, graph, tensor.name + suffix, values)
         for suffix, values in (
             (b"/shape", np.array(tensor.shape, "int32")),
             (b"/zero", np.zeros((), "float32")),
         )
     ]
-    operator.outputs = [index]
-    tensor.buffer = flatbuffer.new_buffer(model, None)
-    graph.operators.insert(0, operator)
+    tensor.buffer = building.new_buffer(model, None)
+    graph.operators.insert(
+        0, building.new_operator(model, "FILL", inputs, index)
+    )
 
 
 def _constant(model, graph, name, values):
     """The index of a new tensor."""
     from ai_edge_litert import schema_py_generated as schema
 
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape = name, list(values.shape)
-    tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
-    tensor.buffer = flatbuffer.new_buffer(model, values.tobytes())
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
+    kind = getattr(schema.TensorType, str(values.dtype).upper())
+    buffer = building.new_buffer(model, values.tobytes())
+    return building.new_tensor(graph, name, list(values.shape), kind, buffer)

@@ -72,9 +72,11 @@ def _constants(model, kind):
 
 def _array(model, tensor):
     """The values of a dense or sparse constant, `None` if it is not one."""
-    values = flatbuffer.values_of(model, tensor)
-    if values is None or tensor.sparsity is None:
+    if tensor.sparsity is None:
         return flatbuffer.constant(model, tensor)
+    values = flatbuffer.values_of(model, tensor)
+    if values is None:
+        return None
     try:
         return sparse_encoding.decode(values, tensor.sparsity, tensor.shape)
     except (IndexError, ValueError):
