@@ -8,6 +8,7 @@ from keras_moduli.experiments.sweeps import plan
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.runtime import RUNTIMES
+from keras_moduli.tasks import TASKS
 from keras_moduli.version import __version__
 
 
@@ -233,9 +234,7 @@ def _add_inspect(commands):
 
 def _add_common(command):
     command.add_argument(
-        "task",
-        metavar="TASK",
-        help="adding, heading, language, navigation or seasons",
+        "task", metavar="TASK", help=f"one of {', '.join(TASKS)}"
     )
     command.add_argument(
         "--out", required=True, metavar="DIR", help="folder for the results"

@@ -60,6 +60,15 @@ def size_of(path):
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
 
 
+def stamps(paths):
+    """Sizes and times of files, which tell whether they have changed.
+
+    Files that are not there are left out.
+    """
+    found = (os.stat(path) for path in paths if os.path.exists(path))
+    return tuple((each.st_size, each.st_mtime_ns) for each in found)
+
+
 def _flush(path):
     """Asks the system to put what was written on the disk."""
     for file in [path] if path.is_file() else path.rglob("*"):

@@ -50,12 +50,16 @@ def litert(path, way):
         experimental_op_resolver_type=getattr(OpResolverType, way),
     )
     runner = interpreter.get_signature_runner()
-    states = {
-        name: tuple(detail["shape"])
-        for name, detail in runner.get_input_details().items()
+    return runner, state_shapes(runner.get_input_details())
+
+
+def state_shapes(details):
+    """The shapes of the states among named inputs."""
+    return {
+        name: tuple(map(int, detail["shape"]))
+        for name, detail in details.items()
         if name.startswith("state_")
     }
-    return runner, states
 
 
 def main(folder, answers):

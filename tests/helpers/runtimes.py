@@ -5,6 +5,7 @@ and the shapes of its states, as `play.answer` takes them.
 """
 
 import numpy as np
+import play
 from running import runner_of
 
 
@@ -35,7 +36,7 @@ def compiled(path):
             for name, shape in shapes.items()
         }
 
-    return run, _states(model.get_input_tensor_details(key))
+    return run, play.state_shapes(model.get_input_tensor_details(key))
 
 
 def micro(path):
@@ -61,17 +62,9 @@ def micro(path):
             for name, place in outputs.items()
         }
 
-    return run, _states(details)
+    return run, play.state_shapes(details)
 
 
 def _places(named, ordered):
     order = [detail["index"] for detail in ordered]
     return {n: order.index(d["index"]) for n, d in named.items()}
-
-
-def _states(details):
-    return {
-        name: tuple(map(int, detail["shape"]))
-        for name, detail in details.items()
-        if name.startswith("state_")
-    }

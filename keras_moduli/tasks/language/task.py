@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import json
 import math
-import os
 from pathlib import Path
 
 from keras_moduli.tasks.base import Task
@@ -27,6 +26,7 @@ from keras_moduli.tasks.language.text import standard_library
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive
 from keras_moduli.utils.argument_validation import positive_integers
+from keras_moduli.utils.files import stamps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Language(Task):
         Raises:
             ValueError: If the text cannot be read or is too short.
         """
-        corpus = _corpus(tuple(self.files), self.level, _stamp(self.files))
+        corpus = _corpus(tuple(self.files), self.level, stamps(self.files))
         held_out = self.sequence_length * (
             self.batch_size if self.carried else 1
         )
@@ -288,9 +288,3 @@ def _corpus(files, level, stamp):
     """The corpus of some files; `stamp` tells whether they have changed."""
     del stamp
     return Corpus.of(read(files), level)
-
-
-def _stamp(files):
-    """Sizes and times of files, as far as there are files."""
-    found = (os.stat(file) for file in files if os.path.exists(file))
-    return tuple((each.st_size, each.st_mtime_ns) for each in found)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from keras_moduli.tasks.seasons.series import read
 from keras_moduli.tasks.seasons.series import traffic
 from keras_moduli.utils.argument_validation import positive
 from keras_moduli.utils.argument_validation import positive_integers
+from keras_moduli.utils.files import stamps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,8 @@ class Seasons(Task):
             ValueError: If the data cannot be read, or are too few.
             ImportError: If the usual data are not there.
         """
-        series = _series(self.data, self.day, self.every, _stamp(self.data))
+        files = [] if self.data is None else [self.data]
+        series = _series(self.data, self.day, self.every, stamps(files))
         horizon = self.sequence_length - self.warm_up
         begin, end = series.validation
         if end - begin < horizon or begin < max(
@@ -222,11 +223,3 @@ def _series(data, day, every, stamp):
     """The series of a file; `stamp` tells whether it has changed."""
     del stamp
     return Series.of(traffic() if data is None else read(data), day, every)
-
-
-def _stamp(data):
-    """Size and time of a file, if there is one."""
-    if data is None or not os.path.exists(data):
-        return None
-    found = os.stat(data)
-    return found.st_size, found.st_mtime_ns
