@@ -5,6 +5,10 @@ import gc
 import pytest
 import warm
 
+from keras_moduli.export.conversion import calibration
+
+COLD = calibration._process
+
 
 def pytest_collection_finish():
     # TensorFlow's converter collects garbage at every export, and goes through
@@ -19,8 +23,18 @@ def _warm_converter():
     converter.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm_conversions(_warm_converter):
+    """Spares every conversion to full integers the import of TensorFlow.
+
+    Tests of the process itself use `cold_conversions`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "_process", _warm_converter)
+        yield
+
+
 @pytest.fixture
-def warm_conversions(_warm_converter, monkeypatch):
-    """Spares every conversion to full integers the import of TensorFlow."""
-    process = "keras_moduli.export.conversion.calibration._process"
-    monkeypatch.setattr(process, _warm_converter)
+def cold_conversions(monkeypatch):
+    """Conversions in processes of their own, as users have them."""
+    monkeypatch.setattr(calibration, "_process", COLD)

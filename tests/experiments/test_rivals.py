@@ -52,31 +52,46 @@ def test_without_geometry_all_else_is_the_same():
     assert plain["control"] == "none"
 
 
+def fixed(connections, weights):
+    """Connections from the first step."""
+    return tiny(
+        connections=connections, group_size=8, sparsity=0.5, weights=weights
+    )
+
+
+def assert_pictures(folder, result, names):
+    assert result["pictures"] == [f"{name}.png" for name in names]
+    page = (folder / "report.md").read_text()
+    for name in names:
+        assert f"]({name}.png)" in page
+        assert (folder / f"{name}.png").is_file()
+
+
 def test_a_job_with_connections_from_the_first_step(tmp_path):
-    given = {
-        "connections": "own+random",
-        "group_size": 8,
-        "sparsity": 0.5,
-        "weights": "recurrent",
-    }
-    job = Job.start(tmp_path / "run", tiny(**given), beside=["plain"])
+    settings = fixed("near+random:0.5", "recurrent")
+    job = Job.start(tmp_path / "run", settings, beside=["plain"])
     result = job.run(QUIET)
     assert list(result["models"]) == ["plain", "sparse"]
-    for folder, connections in (("plain", "random"), ("sparse", "own+random")):
+    for folder, connections in (
+        ("plain", "random"),
+        ("sparse", "near+random:0.5"),
+    ):
         stored = tmp_path / "run" / folder / "settings.json"
         assert json.loads(stored.read_text())["connections"] == connections
     page = (tmp_path / "run" / "report.md").read_text()
     assert "| | without geometry | sparse |" in page
+    assert "are pruned between" not in page
+    assert_pictures(tmp_path / "run", result, ["training", "connections"])
     again = Job.resume(tmp_path / "run", "navigation", {})
     assert again.run(QUIET) == result
     with pytest.raises(ValueError, match="`beside` of the run to resume"):
         Job.resume(tmp_path / "run", "navigation", {"beside": ("twin",)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("connections", "weights", "pictures"),
     [
-        ("near+random:0.5", "recurrent", ["training", "connections"]),
         ("own", "recurrent", ["training"]),
         ("near", "kernels", ["training", "connections"]),
     ],
@@ -84,18 +99,10 @@ def test_a_job_with_connections_from_the_first_step(tmp_path):
 def test_pictures_of_fixed_connections(
     tmp_path, connections, weights, pictures
 ):
-    given = {
-        "connections": connections,
-        "group_size": 8,
-        "sparsity": 0.5,
-        "weights": weights,
-    }
-    job = Job.start(tmp_path / "run", tiny(**given), beside=["plain"])
-    assert job.run(QUIET)["pictures"] == [f"{name}.png" for name in pictures]
-    page = (tmp_path / "run" / "report.md").read_text()
-    for name in pictures:
-        assert f"]({name}.png)" in page
-        assert (tmp_path / "run" / f"{name}.png").is_file()
+    folder = tmp_path / "run"
+    job = Job.start(folder, fixed(connections, weights), beside=[])
+    assert_pictures(folder, job.run(QUIET), pictures)
+    page = (folder / "report.md").read_text()
     assert ("are pruned between" in page) == (weights == "kernels")
 
 

@@ -309,7 +309,7 @@ def test_sparse_int8_weights(model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
-def test_full_int8(model, tmp_path, monkeypatch, warm_conversions, layout):
+def test_full_int8(model, tmp_path, monkeypatch, layout):
     nothing = weights(GATES, lambda v: v * 0, INT8)
     check_refused(
         model,

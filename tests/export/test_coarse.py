@@ -10,8 +10,6 @@ from keras_moduli.export import candidates
 from keras_moduli.export.verification.coarseness import distribution
 from keras_moduli.export.verification.coarseness import typical_difference
 
-pytestmark = pytest.mark.usefixtures("warm_conversions")
-
 UNITS = 64
 
 

@@ -13,8 +13,6 @@ from running import runner_of
 from keras_moduli.export import ExportError
 from keras_moduli.export import export_tflite
 
-pytestmark = pytest.mark.usefixtures("warm_conversions")
-
 L = keras.layers
 CELLS = {
     "lstm": L.LSTM,

@@ -4,6 +4,7 @@ Its import takes most of the time of a small conversion. One process imports
 it, and forks for every conversion; each still has a process of its own.
 """
 
+import functools
 import subprocess
 import sys
 import types
@@ -32,8 +33,9 @@ for line in sys.stdin:
 class Converter:
     """Stands in for `calibration._process`."""
 
-    def __init__(self):
-        self._server = subprocess.Popen(
+    @functools.cached_property
+    def _server(self):
+        return subprocess.Popen(
             [sys.executable, "-P", "-c", PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -48,4 +50,5 @@ class Converter:
         return types.SimpleNamespace(returncode=code, stderr="")
 
     def close(self):
-        self._server.communicate()
+        if "_server" in vars(self):  # anything was converted
+            self._server.communicate()

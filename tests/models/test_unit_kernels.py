@@ -110,7 +110,7 @@ def test_an_error_says_why_and_names_the_layer(build, reason):
 
 def test_the_error_comes_at_the_beginning_of_fit():
     model = sequential(layers.LSTM(4, name="rnn"))
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     pruning = keras_moduli.MagnitudePruning(
         final_sparsity=0.5, pattern=patterns.HiddenUnits()
     )

@@ -21,7 +21,7 @@ from keras_moduli import patterns
 def test_every_group_reads_as_many(layer, gates):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((5, 32)), layer])
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     fan_ins = []
 
     class Watch(keras.callbacks.Callback):
@@ -51,7 +51,7 @@ def test_every_group_reads_as_many(layer, gates):
 
 def test_a_size_that_does_not_fit_says_which_do():
     model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(32)])
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     pruning = keras_moduli.MagnitudePruning(
         final_sparsity=0.5, pattern=patterns.SharedSources(12)
     )

@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
             keras.layers.Dense(1, name="dense"),
         ]
     )
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     x = np.random.default_rng(0).normal(size=(32, 4, 3)).astype("float32")
     callbacks = [
         keras_moduli.MagnitudePruning(final_sparsity=0.75, begin=0, end=0.5),

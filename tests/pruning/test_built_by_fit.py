@@ -50,7 +50,7 @@ def fit(model, *callbacks, epochs=1, **arguments):
     )  # fmt: skip
 
 
-def compiled(model, optimizer="adam", **arguments):
+def compiled(model, optimizer="sgd", **arguments):
     # Without XLA, which would take most of the time.
     model.compile(optimizer, "mse", jit_compile=False, **arguments)
     return model

@@ -135,7 +135,7 @@ def test_masks_hold_in_training_from_the_first_step():
     model = network(layer=keras.layers.GRU)
     masks = keras_moduli.fixed_masks(model, 0.2, "near", weights="kernels")
     keras_moduli.apply_masks(model, masks, rescale=True)
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     x = np.random.default_rng(0).standard_normal((8, 5, 3))
     model.fit(x, np.ones((8, 2 * UNITS)), epochs=2, verbose=0)
     for path, mask in keras_moduli.masks_of(model).items():

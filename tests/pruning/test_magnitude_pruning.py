@@ -182,7 +182,7 @@ def test_a_skipped_step_does_not_count():
 
 def test_steps_per_execution():
     model = lstm()
-    model.compile("adam", "mse", steps_per_execution=5)
+    model.compile("sgd", "mse", steps_per_execution=5)
     probe = Probe(model.get_layer("lstm").cell.recurrent_kernel)
     fit(model, keras_moduli.MagnitudePruning(schedule()), probe)
     expected = expected_zeros(256)
@@ -236,7 +236,7 @@ def test_every_container():
             layers.Dense(1),
         ]
     )
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     pruning = keras_moduli.MagnitudePruning(
         schedule(final=0.75), ranking="local"
     )
@@ -260,7 +260,7 @@ def test_all_kernels_by_one_threshold():
             layers.Dense(1),
         ]
     )
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     tokens = np.random.default_rng(0).integers(0, 11, (STEPS * 4, 5))
     model.fit(
         tokens, tokens.sum(1, keepdims=True), batch_size=4, verbose=0,
@@ -275,7 +275,7 @@ def test_all_kernels_by_one_threshold():
 
 def test_groups_and_gates():
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     groups = [
         keras_moduli.PruningGroup(schedule(0.5), gates=(0, 1)),
         keras_moduli.PruningGroup(schedule(0.875), gates=(3,)),
@@ -309,7 +309,7 @@ def test_groups_and_gates():
 )  # fmt: skip
 def test_whole_units_live_or_die(arguments, units):
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     fit(model, keras_moduli.MagnitudePruning(schedule(0.75), **arguments))
     kernel = keras.ops.convert_to_numpy(
         model.get_layer("lstm").cell.recurrent_kernel
@@ -325,7 +325,7 @@ def test_whole_units_live_or_die(arguments, units):
 
 def test_n_of_m():
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     pruning = keras_moduli.MagnitudePruning(
         schedule(0.5), pattern=patterns.NOfM(2, 4)
     )
@@ -381,7 +381,7 @@ def test_the_penalty_of_each_gate_weighs_in():
 
 def test_the_shorthand_is_a_polynomial_decay_over_the_fit():
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     pruning = keras_moduli.MagnitudePruning(
         final_sparsity=0.75, begin=0.25, end=0.75
     )
@@ -393,7 +393,7 @@ def test_the_shorthand_is_a_polynomial_decay_over_the_fit():
 
 def test_sparsity_in_the_logs():
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     seen = []
     watch = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seen.append(logs["sparsity"])
@@ -419,7 +419,7 @@ def test_masks_are_the_same_every_time():
 
 def test_masks_hold_in_a_later_fit():
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     fit(model, keras_moduli.MagnitudePruning(schedule()))
     kernel = model.get_layer("lstm").cell.recurrent_kernel
     dead = keras.ops.convert_to_numpy(kernel) == 0
@@ -432,7 +432,7 @@ def test_masks_hold_in_a_later_fit():
 
 def test_the_same_callback_after_its_masks_were_removed():
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     pruning = keras_moduli.MagnitudePruning(schedule())
     fit(model, pruning)
     keras_moduli.remove_masks(model)
@@ -443,7 +443,7 @@ def test_the_same_callback_after_its_masks_were_removed():
 
 def test_the_saved_model_is_a_plain_one(tmp_path):
     model = lstm()
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     plain = [v.path for v in model.variables]
     config = model.get_config()
     fit(model, keras_moduli.MagnitudePruning(schedule()))

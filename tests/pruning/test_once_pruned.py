@@ -22,7 +22,7 @@ def compiled(given_input=True):
             keras.layers.Dense(1),
         ]
     )
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=False)
     return model
 
 

@@ -200,7 +200,7 @@ def test_a_tf_keras_model():
 def test_a_model_that_keras_has_quantized():
     model = lstm()
     model.quantize("int8")
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="pruned before it is quantized"):
         fit(model, keras_moduli.MagnitudePruning(final_sparsity=0.5))
 

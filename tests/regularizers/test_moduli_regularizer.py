@@ -34,7 +34,7 @@ def model_of(layer, make=ModuliRegularizer):
     model = keras.Sequential(
         [keras.Input((5, 3)), LAYERS[layer](make), keras.layers.Dense(1)]
     )
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=False)
     return model
 
 

@@ -38,7 +38,7 @@ LAYERS = {
 }
 
 
-def model_of(layer, optimizer="adam"):
+def model_of(layer, optimizer="sgd"):
     model = keras.Sequential(
         [keras.Input((5, 3)), layer, keras.layers.Dense(1)]
     )
@@ -231,7 +231,7 @@ def test_learning_rate_of_a_model_built_by_its_first_batch():
         x, y = data()
         if build:
             model(x)
-        model.compile("adam", "mse")
+        model.compile("sgd", "mse")
         rate = EmbeddingLearningRate(0.1, frozen_epochs=1)
         model.fit(x, y, epochs=3, callbacks=[rate], shuffle=False, verbose=0)
         points.append(keras.ops.convert_to_numpy(trained_points(model)[0]))

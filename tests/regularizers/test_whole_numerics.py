@@ -24,7 +24,7 @@ def model_of(units, dtype, **arguments):
             keras.layers.Dense(1, dtype="float32"),
         ]
     )
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=False)
     return model
 
 

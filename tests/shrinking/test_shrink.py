@@ -367,7 +367,7 @@ def test_trained_points_go_along_with_a_layer_that_stays(density):
         layers.LSTM(6, name="a", recurrent_regularizer=torus()),
         layers.Dense(1, name="out"),
     )
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     x = inputs(model)
     model.fit(x, np.ones((2, 1)), epochs=3, verbose=0)
     kernels = model.get_layer("a").cell
@@ -411,7 +411,7 @@ def test_after_training_with_pruning(tmp_path):
         layers.LSTM(16, name="b"),
         layers.Dense(1, name="out"),
     )
-    model.compile("adam", "mse")
+    model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, STEPS, FEATURES))
     model.fit(

@@ -38,7 +38,7 @@ SMALL = {
     "from_tfmot": {"UNITS": 16, "EPOCHS": 4},
     "which_pattern": {
         "UNITS": 64,
-        "DENSE_UNITS": [16, 64],
+        "DENSE_UNITS": [64],
         "GROUP": 16,
         "SPARSITY": 0.75,
         "STEPS": 10,

@@ -350,6 +350,8 @@ COMMAND = [
 def sweep_process(folder):
     return subprocess.Popen(
         [*COMMAND, str(folder)],
+        # The backend that starts fastest.
+        env={**os.environ, "KERAS_BACKEND": "jax"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -84,7 +84,7 @@ def test_whole_sequences(name, tmp_path):
 
 
 @pytest.mark.slow
-def test_one_step_in_integers(tmp_path):
+def test_one_step_in_integers(tmp_path, cold_conversions):
     model = sequential(
         L.LSTM(32, return_sequences=True), L.Dense(5), shape=(None, 20)
     )
@@ -150,7 +150,7 @@ class Sum(L.Layer):
         )[1]
 
 
-def test_a_crash_of_the_converter_is_an_error(tmp_path):
+def test_a_crash_of_the_converter_is_an_error(tmp_path, cold_conversions):
     model = sequential(Sum(), L.Dense(4))
     path = tmp_path / "m.tflite"
     path.write_text("old")
@@ -164,7 +164,7 @@ def test_a_crash_of_the_converter_is_an_error(tmp_path):
     export_tflite(model, path, "int8", "dense", inputs=examples())
 
 
-def test_any_signal_and_any_failure_is_an_error(tmp_path):
+def test_any_signal_and_any_failure_is_an_error(tmp_path, cold_conversions):
     script = tmp_path / "script.py"
     for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL):
         script.write_text(f"import os; os.kill(os.getpid(), {int(number)})")

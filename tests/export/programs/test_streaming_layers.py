@@ -8,8 +8,6 @@ from running import runner_of
 
 from keras_moduli.export import export_tflite
 
-pytestmark = pytest.mark.usefixtures("warm_conversions")
-
 L = keras.layers
 FEATURES = 5
 

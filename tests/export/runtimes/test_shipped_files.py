@@ -27,12 +27,9 @@ MICRO = [
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory, _warm_converter):
+def shipped(tmp_path_factory):
     found = Shipped(tmp_path_factory.mktemp("shipped"))
-    process = "keras_moduli.export.conversion.calibration._process"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, _warm_converter)
-        found.write()
+    found.write()
     return found
 
 

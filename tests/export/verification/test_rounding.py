@@ -77,7 +77,7 @@ def one_negated(content, place):
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
 @pytest.mark.parametrize("quantization", ["int8", "full_int8"])
-def test_one_weight(tmp_path, warm_conversions, name, layout, quantization):
+def test_one_weight(tmp_path, name, layout, quantization):
     model = MODELS[name]()
     if name == "both ways" and layout == "sparse":
         pytest.skip("nothing is sparse there")
@@ -96,7 +96,7 @@ def test_one_weight(tmp_path, warm_conversions, name, layout, quantization):
 
 
 @pytest.mark.parametrize("quantization", ["int8", "full_int8"])
-def test_blocks_elsewhere(tmp_path, warm_conversions, quantization):
+def test_blocks_elsewhere(tmp_path, quantization):
     model = MODELS["LSTM"]()
     contents = []
     for kind in quantization, None:
