@@ -1,7 +1,8 @@
 """The paper's workloads and more: data, a model, and what is measured.
 
-A task is a frozen dataclass of its own settings (plain numbers and strings)
-with these members, which is all that `keras_moduli.experiments` knows of it:
+A task is a frozen dataclass of its own settings (plain numbers and strings),
+those that `keras-moduli train` takes declared by `options.option`, with these
+members, which is all that `keras_moduli.experiments` knows of it:
 
 - `metric`, `metric_label`: the name of the metric, lower is better, and what
   to call it in a table;

@@ -19,6 +19,7 @@ import numpy as np
 
 from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
+from keras_moduli.tasks.options import option
 from keras_moduli.tasks.streams import stream
 from keras_moduli.utils.argument_validation import positive_integers
 
@@ -162,10 +163,10 @@ class Adding(Generated):
     ((4000, 30, 2), (4000, 1))
     """
 
-    units: int = 128
-    sequence_length: int = 50
-    batch_size: int = 32
-    learning_rate: float = 1e-3
+    units: int = option(128, "N", "recurrent units")
+    sequence_length: int = option(50, "N", "steps of a sequence")
+    batch_size: int = option(32, "N", "sequences in a batch")
+    learning_rate: float = option(1e-3, "X", "learning rate")
     validation_size: int = 4000
 
     metric = "mse"

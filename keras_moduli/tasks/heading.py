@@ -25,6 +25,7 @@ import numpy as np
 from keras_moduli.tasks.angular_error import AngularError
 from keras_moduli.tasks.base import Generated
 from keras_moduli.tasks.base import unrolls
+from keras_moduli.tasks.options import option
 from keras_moduli.tasks.streams import stream
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive_integers
@@ -217,12 +218,16 @@ class Heading(Generated):
     ((2000, 30, 1), (2000, 30, 2))
     """
 
-    units: int = 128
-    sequence_length: int = 50
-    batch_size: int = 100
-    learning_rate: float = 1e-3
-    noise: float = 1.0
-    bias: float = 0.1
+    units: int = option(128, "N", "recurrent units")
+    sequence_length: int = option(50, "N", "steps of a sequence")
+    batch_size: int = option(100, "N", "sequences in a batch")
+    learning_rate: float = option(1e-3, "X", "learning rate")
+    noise: float = option(
+        1.0, "X", "standard deviation of a reading's noise, in rad/s"
+    )
+    bias: float = option(
+        0.1, "X", "standard deviation of the first bias, in rad/s"
+    )
     validation_size: int = 2000
 
     metric = "angular_error"

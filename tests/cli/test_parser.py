@@ -1,14 +1,10 @@
-import dataclasses
 import re
 
 import keras
 import pytest
 
 import keras_moduli
-from keras_moduli.cli import options
 from keras_moduli.cli import parser
-from keras_moduli.experiments.runs.settings import Settings
-from keras_moduli.tasks import TASKS
 from keras_moduli.version import __version__
 
 
@@ -160,36 +156,6 @@ def test_bad_input_is_one_line_and_nothing_else(
     assert re.match(r"keras-moduli( train| sweep| export)?: error: ", line)
     assert message in line
     assert sorted(files.rglob("*")) == before
-
-
-@pytest.mark.parametrize("command", ["train", "sweep"])
-def test_help_names_the_true_defaults(capsys, command):
-    status, printed = run(capsys, command, "--help")
-    assert status == 0
-    _, described = printed.out.split("options:")
-    described = " ".join(described.split())
-    settings = Settings.of("language", {})
-    true = {
-        **dataclasses.asdict(TASKS["adding"]()),
-        **dataclasses.asdict(TASKS["heading"]()),
-        **dataclasses.asdict(TASKS["navigation"]()),
-        **dataclasses.asdict(TASKS["seasons"]()),
-        **dataclasses.asdict(settings.make_task()),
-        **settings.to_dict(),
-    }
-    for name in options.OPTIONS:
-        option = f"--{name.replace('_', '-')} "
-        (default,) = re.findall(
-            re.escape(option) + r"[^(]*\(default: ([^)]*)\)", described
-        )
-        if name == "text":
-            assert "standard library" in default
-        elif name == "data":
-            assert "AutoTS" in default
-        elif name == "block_size":
-            assert default == " ".join(map(str, true[name]))
-        else:
-            assert default == str(true[name])
 
 
 def test_help_of_the_program(capsys):

@@ -19,6 +19,7 @@ MODULES = (
     "keras_moduli.tasks.navigation",
     "keras_moduli.tasks.language",
     "keras_moduli.tasks.seasons",
+    "keras_moduli.tasks.options",
     "keras_moduli.regularizers",
     "keras_moduli.topology",
 )

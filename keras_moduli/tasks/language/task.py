@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import math
+import os
 from pathlib import Path
 
 from keras_moduli.tasks.base import Task
@@ -23,6 +24,7 @@ from keras_moduli.tasks.language.text import LEVELS
 from keras_moduli.tasks.language.text import Corpus
 from keras_moduli.tasks.language.text import read
 from keras_moduli.tasks.language.text import standard_library
+from keras_moduli.tasks.options import option
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive
 from keras_moduli.utils.argument_validation import positive_integers
@@ -58,17 +60,30 @@ class Language(Task):
     (32, 20)
     """
 
-    text: tuple = ()
-    level: str = "character"
-    units: int = 256
-    cell: str = "lstm"
-    layers: int = 1
-    embedding: int = 64
-    sequence_length: int = 64
-    batch_size: int = 32
-    recipe: str = "adam"
-    learning_rate: float | None = None
-    kernel_l1: float = 0.0
+    text: tuple[str, ...] = option(
+        (),
+        "FILE",
+        "UTF-8 text files; without, the Python standard library's own sources "
+        "on this machine",
+        os.path.abspath,
+    )
+    level: str = option("character", "NAME", "character or word")
+    units: int = option(256, "N", "recurrent units")
+    cell: str = option("lstm", "NAME", "simple_rnn, lstm or gru")
+    layers: int = option(1, "N", "recurrent layers")
+    embedding: int = option(64, "N", "size of the embedding")
+    sequence_length: int = option(64, "N", "steps of a sequence")
+    batch_size: int = option(32, "N", "sequences in a batch")
+    recipe: str = option(
+        "adam",
+        "NAME",
+        "adam, or sgd for the paper's, with the state carried from batch to "
+        "batch; each has its own learning rate, where none is set",
+    )
+    learning_rate: float | None = option(None, "X", "learning rate")
+    kernel_l1: float = option(
+        0.0, "X", "factor of the mean absolute weight of all other kernels"
+    )
 
     twin_rates = (0.5, 1)
 

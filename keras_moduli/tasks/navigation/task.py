@@ -24,6 +24,7 @@ from keras_moduli.tasks.navigation import place_cells
 from keras_moduli.tasks.navigation.walks import dataset
 from keras_moduli.tasks.navigation.walks import examples
 from keras_moduli.tasks.navigation.walks import summed
+from keras_moduli.tasks.options import option
 from keras_moduli.utils.argument_validation import not_negative
 from keras_moduli.utils.argument_validation import positive
 from keras_moduli.utils.argument_validation import positive_integers
@@ -130,13 +131,17 @@ class Navigation(Generated):
     (None, 20, 32)
     """
 
-    units: int = 256
-    cells: int = 256
-    sequence_length: int = 20
-    batch_size: int = 100
-    learning_rate: float = 1e-3
-    width: float = 0.3
-    noise: float = 0.0
+    units: int = option(256, "N", "recurrent units")
+    cells: int = option(256, "N", "place cells")
+    sequence_length: int = option(20, "N", "steps of a sequence")
+    batch_size: int = option(100, "N", "sequences in a batch")
+    learning_rate: float = option(1e-3, "X", "learning rate")
+    width: float = option(0.3, "X", "width of a place field in metres")
+    noise: float = option(
+        0.0,
+        "X",
+        "standard deviation of what is wrong with a displacement, in metres",
+    )
     validation_size: int = 1000
 
     metric = "position_error"

@@ -12,10 +12,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 
 import numpy as np
 
 from keras_moduli.tasks.base import Task
+from keras_moduli.tasks.options import option
 from keras_moduli.tasks.seasons.forecasting import dataset
 from keras_moduli.tasks.seasons.forecasting import examples
 from keras_moduli.tasks.seasons.forecasting import model
@@ -56,14 +58,20 @@ class Seasons(Task):
     ((155, 96, 2), (155, 96, 1))
     """
 
-    data: str | None = None
-    day: int = 24
-    every: int = 3
-    warm_up: int = 40
-    units: int = 128
-    sequence_length: int = 96
-    batch_size: int = 32
-    learning_rate: float = 3e-3
+    data: str | None = option(
+        None,
+        "FILE",
+        "a series, an .npy file or a CSV of one column; without, two years of "
+        "traffic that come with AutoTS, extra seasons",
+        os.path.abspath,
+    )
+    day: int = option(24, "N", "values in a day")
+    every: int = option(3, "N", "values that are averaged to a step")
+    warm_up: int = option(40, "N", "steps that the network sees")
+    units: int = option(128, "N", "recurrent units")
+    sequence_length: int = option(96, "N", "steps of a sequence")
+    batch_size: int = option(32, "N", "sequences in a batch")
+    learning_rate: float = option(3e-3, "X", "learning rate")
     validation_size: int = 200
 
     metric = "forecast_error"
