@@ -110,7 +110,7 @@ BAD = [
         "`pruning_end`",
     ),
     (
-        ["train", "adding", "--out", "OUT", "--units", "10000000"],
+        ["train", "adding", "--out", "OUT", "--units", "1000000"],
         "too large",
     ),
     (["sweep", "chess", "--out", "OUT"], "`task` must be one of"),
@@ -137,8 +137,14 @@ BAD = [
 ]
 
 
+def case(arguments, message):
+    # TensorFlow waits ten seconds for memory that there is not.
+    marks = [pytest.mark.slow] if message == "too large" else []
+    return pytest.param(arguments, message, id=" ".join(arguments), marks=marks)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD]
+    ("arguments", "message"), [case(*each) for each in BAD]
 )
 def test_bad_input_is_one_line_and_nothing_else(
     capsys, monkeypatch, files, arguments, message

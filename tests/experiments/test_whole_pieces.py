@@ -109,6 +109,7 @@ def test_pieces_make_the_same_model(
         assert first == second
 
 
+@pytest.mark.slow
 def test_trained_points_move_and_rest_in_the_stabiliser_epochs(tmp_path):
     settings = adding(None, trainable=True, lottery=True, factor=1.0)
     assert settings.stabilisers == 2

@@ -92,6 +92,7 @@ def test_given_metrics_leave_those_of_the_model_alone(model, tmp_path):
     assert evaluated(model) == before
 
 
+@pytest.mark.slow
 def test_sparse_layers_subclasses_and_mixed_precision(tmp_path):
     class Subclass(keras.Model):
         def __init__(self):

@@ -89,6 +89,7 @@ def test_a_trained_character_model(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_saved_model_needs_tensorflow_only(tmp_path):
     model, tokens = character_model()
     export_saved_model(model, tmp_path / "saved")

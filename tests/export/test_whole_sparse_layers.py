@@ -30,7 +30,10 @@ def data(model):
     return x, model.predict(x, verbose=0)
 
 
-@pytest.mark.parametrize("layout", ["gathered", "dense", "auto"])
+@pytest.mark.parametrize(
+    "layout",
+    ["gathered", "dense", pytest.param("auto", marks=pytest.mark.slow)],
+)
 def test_a_file_computes_what_the_model_does(layout, model, data, tmp_path):
     x, wanted = data
     path = tmp_path / "m.tflite"

@@ -1,5 +1,7 @@
 """Converted models go on training where they were."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
     "rmsprop": lambda: keras.optimizers.RMSprop(0.01, momentum=0.5),
 }
+
+INPUTS = {"dense inputs": {}, "kernel_fan_in": {"kernel_fan_in": 2}}
 
 
 def trained(optimizer, **inputs):
@@ -45,10 +49,16 @@ def masks(sparse, plain):
     return {path: layers.mask(*place) for path, place in pairs}
 
 
-@pytest.mark.parametrize("inputs", [{}, {"kernel_fan_in": 2}], ids=str)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+QUICK = "adam", "kernel_fan_in"
+CASES = [
+    pytest.param(*case, marks=[] if case == QUICK else pytest.mark.slow)
+    for case in itertools.product(OPTIMIZERS, INPUTS)
+]
+
+
+@pytest.mark.parametrize("name, inputs", CASES)
 def test_the_next_steps_are_those_of_the_masked_plain_model(name, inputs):
-    sparse = trained(OPTIMIZERS[name](), **inputs)
+    sparse = trained(OPTIMIZERS[name](), **INPUTS[inputs])
     plain = layers.to_plain(sparse)
     alive = masks(sparse, plain)
     keras_moduli.apply_masks(plain, alive)

@@ -143,7 +143,9 @@ def test_wrappers(tmp_path, name, wrapper, inputs):
     assert again.count_params() == model.count_params()
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "compiled", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_time_distributed(compiled):
     nested = keras.Sequential([keras.Input((5, 3)), sparse("LSTM")])
     model = keras.Sequential(
@@ -252,6 +254,7 @@ def test_stacked_layers_with_masks_of_time_steps():
     np.testing.assert_allclose(model(x)[1], model(x[1:, :1])[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fit_learns():
     keras.utils.set_random_seed(0)
     y = X.sum(axis=(1, 2), keepdims=True)[:, 0]

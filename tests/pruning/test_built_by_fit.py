@@ -195,8 +195,15 @@ def test_a_callback_of_another_model_is_refused():
         fit(fresh, pruning)
 
 
-@pytest.mark.parametrize("trainable", [False, True])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name, trainable",
+    [
+        ("sequential", True),
+        ("subclassed", False),
+        pytest.param("sequential", False, marks=pytest.mark.slow),
+        pytest.param("subclassed", True, marks=pytest.mark.slow),
+    ],
+)
 def test_with_the_penalty(name, trainable):
     """The regularizer acts from the first batch, as on a built model."""
     histories = []

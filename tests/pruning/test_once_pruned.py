@@ -145,6 +145,7 @@ def test_files_by_batches_begin_at_the_end_too(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1 + 2 * (EPOCHS - END - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fail_at", [2, END + 1, BEST + 1])
 def test_a_training_that_is_taken_up_again(fail_at, tmp_path):
     model, whole = compiled(), compiled()
