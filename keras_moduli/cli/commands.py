@@ -56,6 +56,7 @@ def _add_train(commands):
         "twin's size (default: twin, and dense, or plain with fixed "
         "connections)",
     )
+    _add_jobs(command, "trainings, which share the machine,")
     which = command.add_mutually_exclusive_group()
     which.add_argument(
         "--overwrite", action="store_true", help="replace an earlier run"
@@ -120,17 +121,21 @@ def _add_sweep_options(command, seeds):
         metavar="N",
         help=f"runs of each kind, with seeds from 0 (default: {seeds})",
     )
+    _add_jobs(command, "processes")
+    command.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on this Ray cluster, all of whose machines see DIR",
+    )
+
+
+def _add_jobs(command, what):
     command.add_argument(
         "--jobs",
         type=int,
         default=1,
         metavar="N",
-        help="processes at a time (default: 1)",
-    )
-    command.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="train on this Ray cluster, all of whose machines see DIR",
+        help=f"{what} at a time (default: 1)",
     )
 
 

@@ -69,13 +69,14 @@ def train(arguments):
     console = Console(quiet=arguments.quiet)
     try:
         deadline = _deadline(arguments)
+        positive_integer("jobs", arguments.jobs)
         job = _job(arguments)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Failure(error, 2) from error
     make_deterministic()
     console.print(f"{job.settings.task}: {job.task.describe()}", soft_wrap=True)
     try:
-        report = job.run(console, deadline)
+        report = job.run(console, deadline, arguments.jobs)
     except OutOfTime as stop:
         raise Failure(f"{stop} Go on with --resume.", 3) from stop
     except (ExportError, FloatingPointError, OSError) as error:

@@ -16,6 +16,7 @@ from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.models import check
 from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
+from keras_moduli.experiments.trainings import Trainings
 from keras_moduli.export import export_saved_model
 from keras_moduli.tasks.streams import first
 from keras_moduli.utils.files import atomic_path
@@ -118,12 +119,13 @@ class Job:
         folders.clean(folder)
         return cls(folder, settings, task, beside)
 
-    def run(self, console, deadline=None):
+    def run(self, console, deadline=None, jobs=1):
         """Does everything that is not done yet.
 
         Args:
             console: A `rich.console.Console`.
             deadline: When to stop, as `time.time()` counts, or `None`.
+            jobs: How many trainings at a time.
 
         Returns:
             The report, a JSON-able dict.
@@ -133,17 +135,25 @@ class Job:
         """
         done = self.folder / "report.json"  # written last
         if not done.is_file():
-            self._do(console, done, deadline)
+            self._do(console, done, deadline, jobs)
         return folders.read_json(done)
 
-    def _do(self, console, done, deadline):
+    def _do(self, console, done, deadline, jobs):
         for name, text in self.task.assets().items():
             write_text(self.folder / name, text)
-        self.runs["sparse"].train(console, "sparse", deadline)
+        as_large = [
+            run
+            for name in self.beside
+            if name in rivals.AS_LARGE
+            for run in rivals.runs(name, self)
+        ]
+        work = Trainings(console, jobs, deadline)
+        work.side_by_side([self.runs["sparse"], *as_large])
+        work.train(self.runs["sparse"])
         with console.status("Exporting"):
             files = {"sparse": self._files("sparse", console)}
         for name in self.beside:
-            self._add(name, files, console, deadline)
+            self._add(name, files, console, work)
         self.runs = {
             name: self.runs[name]
             for name in (*self.beside, "sparse")
@@ -156,20 +166,21 @@ class Job:
         write_text(self.folder / "report.md", report.markdown(result))
         folders.write_json(done, result)
 
-    def _add(self, name, files, console, deadline):
+    def _add(self, name, files, console, work):
         """Trains a rival and exports it, if there is one."""
         try:
             runs = rivals.runs(name, self, _bytes(files["sparse"]))
         except ValueError as error:
             console.print(f"No {report.NAMES[name]}: {error}")
             return
+        work.side_by_side(runs)
         trained = []
         for run in runs:
-            label = run.folder.name
             try:
-                run.train(console, label, deadline)
+                work.train(run)
             except FloatingPointError:
-                console.print(f"{label}: its learning rate is too large")
+                name_of_run = run.folder.name
+                console.print(f"{name_of_run}: its learning rate is too large")
             else:
                 trained.append(run)
         if trained:

@@ -11,6 +11,7 @@ from keras_moduli.experiments.runs.training import Run
 from keras_moduli.experiments.runs.twin import twin_units
 
 DENSE, TWIN, SHRUNKEN, PLAIN = RIVALS = "dense", "twin", "shrunken", "plain"
+AS_LARGE = DENSE, PLAIN  # whose units do not follow from the sparse one's file
 
 
 def checked(names, settings):
@@ -61,7 +62,7 @@ def plain(settings):
     return dataclasses.replace(other, lottery=False).effective()
 
 
-def runs(name, job, size):
+def runs(name, job, size=None):
     """The trainings of a rival, of which the best one counts.
 
     Args:
