@@ -77,7 +77,7 @@ def dataset(
     ```python
     model = keras_moduli.tasks.adding.model(units=16)
     data = keras_moduli.tasks.adding.dataset(sequence_length=10, seed=1)
-    model.fit(data, steps_per_epoch=5, epochs=2)
+    model.fit(data, steps_per_epoch=5, epochs=2, shuffle=False)
     ```
     """
     return stream(

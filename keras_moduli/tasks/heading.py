@@ -134,7 +134,7 @@ def dataset(
     ```python
     model = keras_moduli.tasks.heading.model(units=16)
     data = keras_moduli.tasks.heading.dataset(sequence_length=10)
-    model.fit(data, steps_per_epoch=5, epochs=2)
+    model.fit(data, steps_per_epoch=5, epochs=2, shuffle=False)
     ```
     """
     return stream(

@@ -40,7 +40,7 @@ def dataset(
     codes = np.arange(10_000) % 50
     data = keras_moduli.tasks.language.dataset(codes)
     model = keras_moduli.tasks.language.model(50, units=16)
-    model.fit(data, steps_per_epoch=5)
+    model.fit(data, steps_per_epoch=5, shuffle=False)
     ```
     """
     if carried:

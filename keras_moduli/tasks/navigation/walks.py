@@ -97,7 +97,7 @@ def dataset(
     ```python
     model = keras_moduli.tasks.navigation.model(units=32, cells=16)
     data = keras_moduli.tasks.navigation.dataset(sequence_length=10)
-    model.fit(data, steps_per_epoch=5, epochs=2)
+    model.fit(data, steps_per_epoch=5, epochs=2, shuffle=False)
     ```
     """
     return stream(

@@ -78,7 +78,7 @@ def dataset(
     series = keras_moduli.tasks.Seasons().series
     model = keras_moduli.tasks.seasons.model(units=16)
     data = keras_moduli.tasks.seasons.dataset(series.training)
-    model.fit(data, steps_per_epoch=5, epochs=2)
+    model.fit(data, steps_per_epoch=5, epochs=2, shuffle=False)
     ```
     """
     last = len(values) - sequence_length
