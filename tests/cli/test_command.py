@@ -21,6 +21,7 @@ def test_help_says_nothing_else():
     assert done.stdout.startswith("usage: keras-moduli")
 
 
+@pytest.mark.slow
 def test_an_error_is_one_line(tmp_path):
     done = run("table", str(tmp_path))
     assert done.returncode == 2 and done.stdout == ""

@@ -1,5 +1,6 @@
 """Files for microcontrollers, run on TFLite Micro's own interpreter."""
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -13,20 +14,22 @@ from runtimes import micro
 import keras_moduli
 from keras_moduli import export
 
+layers = keras.layers
 STEPS = 100
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, STEPS, 10)).astype("float32")
-CELLS = [keras.layers.GRU, keras.layers.LSTM, keras.layers.SimpleRNN]
+CELLS = {c.__name__: c for c in (layers.GRU, layers.LSTM, layers.SimpleRNN)}
+ATOL = {None: 1e-5, "full_int8": 0.1}
 
 
-def spotter(cell=keras.layers.GRU, units=32):
+def spotter(cell=layers.GRU, units=32):
     """Features of sound in, the probabilities of words out."""
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
             keras.Input((None, 10), name="x"),
             cell(units, return_sequences=True),
-            keras.layers.Dense(4, activation="softmax"),
+            layers.Dense(4, activation="softmax"),
         ]
     )
 
@@ -38,17 +41,24 @@ def check_steps(model, path, atol):
     np.testing.assert_allclose(found, expected, atol=atol)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+# In the quick suite: each cell, and each quantization, once.
+QUICK = ("LSTM", None), ("GRU", "full_int8"), ("SimpleRNN", None)
+
+
 @pytest.mark.parametrize(
-    "quantization, atol", [(None, 1e-5), ("full_int8", 0.1)]
+    "cell, quantization",
+    [
+        pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow)
+        for case in itertools.product(CELLS, ATOL)
+    ],
 )
-def test_a_hundred_steps_are_kerass(tmp_path, cell, quantization, atol):
-    model = spotter(cell)
+def test_a_hundred_steps_are_kerass(tmp_path, cell, quantization):
+    model = spotter(CELLS[cell])
     path = tmp_path / "model.tflite"
     report = keras_moduli.export_tflite(
         model, path, quantization, streaming=True, runtime="micro", inputs=X
     )
-    check_steps(model, path, atol)
+    check_steps(model, path, ATOL[quantization])
     assert 1000 < report.arena_bytes < 30_000
     assert export.inspect(path).micro_warnings == []
 
@@ -59,7 +69,7 @@ def test_sparse_layers_run_there(tmp_path):
     states = keras_moduli.layers.SparseGRU(
         128, fan_in=32, group_size=32, return_sequences=True
     )(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(4)(states))
+    model = keras.Model(inputs, layers.Dense(4)(states))
     path = tmp_path / "model.tflite"
     report = keras_moduli.export_tflite(
         model, path, layout="gathered", streaming=True, runtime="micro"
@@ -90,11 +100,11 @@ def reader():
     return keras.Sequential(
         [
             keras.Input((None,), dtype="int32", name="x"),
-            keras.layers.Embedding(
+            layers.Embedding(
                 24, 16, keras.initializers.RandomNormal(stddev=1.0, seed=0)
             ),
-            keras.layers.GRU(32, return_sequences=True),
-            keras.layers.Dense(24),
+            layers.GRU(32, return_sequences=True),
+            layers.Dense(24),
         ]
     )
 

@@ -98,6 +98,7 @@ def test_both_signatures_give_what_keras_gives(
         assert more < 0.2 * 4 * model.count_params()
 
 
+@pytest.mark.slow
 def test_auto_and_inspect(tmp_path):
     model = model_of(None, (16, 16))
     report = export_tflite(

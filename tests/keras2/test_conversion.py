@@ -113,7 +113,7 @@ MODELS = (
     sequential,
     language,
     unbuilt_input,
-    functional,
+    pytest.param(functional, marks=pytest.mark.slow),
     mixed_precision,
     stateful,
 )

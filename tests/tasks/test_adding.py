@@ -62,6 +62,7 @@ def test_the_model_is_that_of_the_paper():
     )
 
 
+@pytest.mark.slow
 def test_short_sums_are_learnt():
     keras.utils.set_random_seed(1)
     task = Adding(

@@ -100,6 +100,7 @@ def test_the_model_is_a_relu_network_from_the_first_heading():
     )
 
 
+@pytest.mark.slow
 def test_short_turns_are_learnt():
     keras.utils.set_random_seed(1)
     task = Heading(

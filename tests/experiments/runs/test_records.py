@@ -11,6 +11,7 @@ from keras_moduli.experiments.reports import table
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.records import Records
 from keras_moduli.experiments.sweeps import plan as plans
+from keras_moduli.experiments.sweeps import sweep
 from keras_moduli.experiments.sweeps.sweep import Sweep
 
 TINY = {"units": 8, "sequence_length": 4, "validation_size": 50}
@@ -54,7 +55,8 @@ class Pool:
 
 
 @pytest.fixture
-def swept(tmp_path):
+def swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "_POLL", 0.0)
     file = tmp_path / "adding.jsonl"
     pool = Pool()
     assert Sweep(file, plan(seeds=2)).run(QUIET, pool) == []

@@ -285,6 +285,7 @@ def test_pictures_of_a_sweep(finished):
             assert len(image.convert("RGB").getcolors(2**24)) > 20
 
 
+@pytest.mark.slow
 def test_pictures_of_connections_that_are_fixed(tmp_path):
     given = {"units": 40, "weights": "recurrent", "group_size": 8}
     runs = plan(

@@ -61,6 +61,7 @@ def test_it_runs_in_a_session_as_a_server_runs_it(tmp_path):
     np.testing.assert_allclose(answer, model.predict(x, verbose=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_models_of_one_name_do_not_mix(tmp_path):
     x = sample(2, 5, 24)
     models = [pruned(0.9, L.SimpleRNN(64, name="rnn")) for _ in range(2)]
