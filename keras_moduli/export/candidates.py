@@ -182,7 +182,7 @@ def _check_only_coarse(task, form, path, written, answered, difference):
     """Raises an `ExportError` if a file that is far off is wrong.
 
     It is coarse if it is near its model wherever roundings have not grown, its
-    integers are the model's weights, rounded, and the same file without
+    numbers are the model's weights, rounded, and the same file without
     quantization is near the model too.
     """
     absolute, relative = difference
@@ -203,8 +203,7 @@ def _check_only_coarse(task, form, path, written, answered, difference):
     content, _ = _converted(task, form, None)
     if content is None:
         check_difference(absolute, relative, task.tolerance)
-    if task.quantization in ("int8", "full_int8"):
-        check_rounded(written, content)
+    check_rounded(written, content)
     exact = path.with_suffix(".float32")
     exact.write_bytes(content)
     answered = _answered(task, exact)
