@@ -20,7 +20,7 @@ STEPS = 100  # over which a streaming file is compared with its model
 
 STREAMING = "streaming"  # the signature's name beside the whole sequence's
 
-_CALIBRATION_STEPS = 1000  # of all steps of all examples, evenly spread
+_MOST_STEPS = 1000  # of all steps of all examples, evenly spread
 
 # A model without one output per step is compared after as many steps.
 _CHECKED = (1, 2, 3, 5, 10, 25, 50, 75, 100)
@@ -99,17 +99,28 @@ class StreamingProgram(Program):
                     "8 bits do not hold it. 'int8' can, with float "
                     f"activations. Received: '{carrier.layer.path}'"
                 )
+        return self.steps(batches)
+
+    def steps(self, batches):
+        """Steps of the batches, each with the states that Keras has there."""
         fed = []
         step = self.one_step()
         for batch in batches:
             self._walk(step, batch, fed.append)
-        return fed[:: -(-len(fed) // _CALIBRATION_STEPS)]
+        return fed[:: -(-len(fed) // _MOST_STEPS)]
 
     def one_step(self):
-        """Keras's own step, as a runner of an exported file."""
+        """Keras's own step, as a runner of an exported file.
+
+        On the CPU, like `whole`.
+        """
         import tensorflow as tf
 
-        function = tf.function(lambda **feed: self.call(feed), autograph=False)
+        def call(**feed):
+            with tf.device("CPU:0"):
+                return self.call(feed)
+
+        function = tf.function(call, autograph=False)
         return lambda **feed: {
             name: keras.ops.convert_to_numpy(value)
             for name, value in function(**feed).items()
