@@ -161,7 +161,7 @@ def export_tflite(
     _check_layout(layout, runtime)
     program = _program(model, inputs, batch_size, streaming)
     check_batch_size(program, batch_size)
-    check_sequence_length(program, sequence_length)
+    check_sequence_length(program, sequence_length, inputs)
     if quantization == "full_int8":
         check_calibration(program, sequence_length, inputs)
     of_model, of_file = None, None

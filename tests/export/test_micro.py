@@ -12,6 +12,9 @@ from runtimes import micro
 
 import keras_moduli
 from keras_moduli import export
+from keras_moduli.export import ExportError
+
+pytestmark = pytest.mark.usefixtures("warm_conversions")
 
 STEPS = 100
 RNG = np.random.default_rng(0)
@@ -19,13 +22,13 @@ X = RNG.normal(size=(16, STEPS, 10)).astype("float32")
 CELLS = [keras.layers.GRU, keras.layers.LSTM, keras.layers.SimpleRNN]
 
 
-def spotter(cell=keras.layers.GRU, units=32):
+def spotter(cell=keras.layers.GRU, units=32, activation="tanh"):
     """Features of sound in, the probabilities of words out."""
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
             keras.Input((None, 10), name="x"),
-            cell(units, return_sequences=True),
+            cell(units, activation=activation, return_sequences=True),
             keras.layers.Dense(4, activation="softmax"),
         ]
     )
@@ -51,6 +54,31 @@ def test_a_hundred_steps_are_kerass(tmp_path, cell, quantization, atol):
     check_steps(model, path, atol)
     assert 1000 < report.arena_bytes < 30_000
     assert export.inspect(path).micro_warnings == []
+
+
+def test_what_is_selected_runs_there(tmp_path):
+    model = spotter(activation="selu")
+    path = tmp_path / "model.tflite"
+    keras_moduli.export_tflite(model, path, streaming=True, runtime="micro")
+    assert "SELECT_V2" in export.inspect(path).operators
+    check_steps(model, path, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "activation, quantization, operator",
+    [("gelu", None, "GELU"), ("exponential", "full_int8", "EXP")],
+)
+def test_what_it_lacks_is_named(tmp_path, activation, quantization, operator):
+    with pytest.raises(ExportError, match=f"no {operator} for.* would work"):
+        keras_moduli.export_tflite(
+            spotter(activation=activation),
+            tmp_path / "model.tflite",
+            quantization,
+            streaming=True,
+            runtime="micro",
+            inputs=0.1 * X,
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_sparse_layers_run_there(tmp_path):

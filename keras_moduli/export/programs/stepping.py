@@ -9,6 +9,7 @@ from keras_moduli.export.programs.carriers import layers_over_time
 from keras_moduli.export.verification.coarseness import sudden_difference
 from keras_moduli.export.verification.coarseness import typical_difference
 from keras_moduli.export.verification.comparison import largest_difference
+from keras_moduli.models.layers import path_of
 
 # What roundings leave, even where they grow; and what they leave where they
 # have not grown. A model that cannot be computed step by step is farther off.
@@ -58,7 +59,7 @@ def check_steps(model, found, answers):
 def _suspicion(model):
     ours = keras.layers.__name__.split(".")[0]
     others = [
-        f"'{layer.path}'"
+        f"'{path_of(layer)}'"
         for layer in layers_over_time(model)[1:]
         if type(layer).__module__.split(".")[0] != ours
         or isinstance(layer, keras.layers.Lambda)
