@@ -130,7 +130,7 @@ def write(task, layout, path):
         relative_difference=relative,
         median_difference=median,
         high_difference=high,
-        notes=notes + _floats(task, model) + _unrolled(task),
+        notes=notes + _floats(task, model) + _unrolled(task, len(content)),
         warnings=coarse,
     )
 
@@ -231,7 +231,7 @@ _WRONG = (
 )
 
 
-def _unrolled(task):
+def _unrolled(task, size):
     """Says that a file holds every step of a sequence apart."""
     whole = task.samples.get(SIGNATURE)
     recurrent = any(
@@ -243,8 +243,9 @@ def _unrolled(task):
     if isinstance(whole.program, StreamingProgram):
         return ()
     return (
-        "every step of the sequence is stored apart, because integer kernels "
-        "have no loops: `streaming=True` gives a file of one step",
+        f"every step of the sequence is stored apart, {size:,} bytes in all, "
+        "because integer kernels have no loops: `streaming=True` gives a file "
+        "of one step",
     )
 
 

@@ -54,8 +54,8 @@ def trained(cell, units, pruned):
     return model, held_out[:, :-1], held_out[:, 1:]
 
 
-# Of each of the 18 trainings a file of every quantization: which, units, whether
-# it streams.
+# Of each of the 18 trainings a file of every quantization: which, how many
+# units, whether it streams.
 FILES = [
     (None, 16, False),
     (None, 48, True),
