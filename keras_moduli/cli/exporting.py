@@ -1,10 +1,12 @@
 """`keras-moduli export`: a saved model as a file for a runtime."""
 
+import warnings
 import zipfile
 
 import keras
 import numpy as np
 
+from keras_moduli.export import CoarseWarning
 from keras_moduli.export import export_tflite
 from keras_moduli.export import write_c_array
 from keras_moduli.export.arguments import check_target
@@ -27,19 +29,22 @@ def export(arguments):
     header = arguments.c_array
     if header is not None:
         check_target(header, ".h")
-    report = export_tflite(
-        _model(arguments.model),
-        arguments.file,
-        arguments.quantization,
-        layout=arguments.layout,
-        # TFLite Micro runs nothing else.
-        streaming=arguments.streaming or arguments.runtime == "micro",
-        sequence_length=arguments.sequence_length,
-        inputs=_array("inputs", arguments.inputs),
-        targets=_array("targets", arguments.targets),
-        metrics=arguments.metrics,
-        runtime=arguments.runtime,
-    )
+    with warnings.catch_warnings():
+        # The report says so too.
+        warnings.simplefilter("ignore", CoarseWarning)
+        report = export_tflite(
+            _model(arguments.model),
+            arguments.file,
+            arguments.quantization,
+            layout=arguments.layout,
+            # TFLite Micro runs nothing else.
+            streaming=arguments.streaming or arguments.runtime == "micro",
+            sequence_length=arguments.sequence_length,
+            inputs=_array("inputs", arguments.inputs),
+            targets=_array("targets", arguments.targets),
+            metrics=arguments.metrics,
+            runtime=arguments.runtime,
+        )
     if header is not None:
         write_c_array(arguments.file, header)
     return report

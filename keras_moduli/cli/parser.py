@@ -14,6 +14,7 @@ from keras_moduli.experiments.reports import comparison
 from keras_moduli.experiments.reports import table as tables
 from keras_moduli.experiments.reports.pictures import draw_costs
 from keras_moduli.experiments.reports.pictures import draw_sweep
+from keras_moduli.experiments.reports.report import coarse_files
 from keras_moduli.experiments.reports.report import rich_table
 from keras_moduli.experiments.reports.tradeoff import measure
 from keras_moduli.experiments.reports.tradeoff import render as render_costs
@@ -82,6 +83,8 @@ def train(arguments):
     except (ExportError, FloatingPointError, OSError) as error:
         raise Failure(error, 1) from error
     console.print(rich_table(report))
+    for sentence in coarse_files(report):
+        console.print(sentence, soft_wrap=True)
     console.print(f"Everything is in {job.folder}", soft_wrap=True)
     return 0
 

@@ -4,6 +4,7 @@ Nothing here imports TensorFlow or LiteRT before it is called.
 """
 
 from keras_moduli.export.c_array import write_c_array as write_c_array
+from keras_moduli.export.errors import CoarseWarning as CoarseWarning
 from keras_moduli.export.errors import ExportError as ExportError
 from keras_moduli.export.evaluation import evaluate_tflite as evaluate_tflite
 from keras_moduli.export.inspection import inspect as inspect

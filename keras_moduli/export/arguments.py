@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_moduli.export.programs.legacy import is_legacy
+from keras_moduli.models.layers import path_of
 from keras_moduli.models.layers import quantized_layers
 
 
@@ -115,7 +116,7 @@ def check_precision(model):
                 "`model` must not be quantized by Keras, whose layers the "
                 "converter has no operators for: export the model as it was "
                 "before `quantize`, and give `quantization='int8'`. "
-                f"Received: '{layer.path}' quantized to {mode}"
+                f"Received: '{path_of(layer)}' quantized to {mode}"
             )
 
 
@@ -174,17 +175,24 @@ def check_batch_size(program, batch_size):
         )
 
 
-def check_sequence_length(program, sequence_length):
-    """Raises if a model fixes other lengths than this one."""
-    shapes = [spec.shape[1:] for spec in program.sample_specs.values()]
-    if sequence_length is None or any(None in shape for shape in shapes):
+def check_sequence_length(program, sequence_length, inputs):
+    """Raises if a model fixes other lengths, or examples have others."""
+    if sequence_length is None:
         return
-    lengths = [shape[0] for shape in shapes if shape]
+    lengths = program.fixed_lengths
     if lengths and sequence_length not in lengths:
         raise ValueError(
             f"`sequence_length` must be {' or '.join(map(str, lengths))}, as "
             f"the model fixes it. Received: sequence_length={sequence_length}"
         )
+    feeds = {} if inputs is None else program.feeds(inputs)
+    for name, array in feeds.items():
+        spec = program.sample_specs[name]
+        if array.shape != spec.sized(len(array), sequence_length):
+            raise ValueError(
+                f"`inputs` for '{name}' must be as long as `sequence_length` "
+                f"says, {sequence_length}. Received: shape {array.shape}"
+            )
 
 
 def check_calibration(program, sequence_length, inputs):

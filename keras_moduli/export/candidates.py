@@ -15,6 +15,7 @@ from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.streaming import StreamingProgram
 from keras_moduli.export.programs.tracing import SIGNATURE
 from keras_moduli.export.verification.coarseness import distribution
+from keras_moduli.export.verification.coarseness import sudden_difference
 from keras_moduli.export.verification.coarseness import typical_difference
 from keras_moduli.export.verification.comparison import TOLERANCES
 from keras_moduli.export.verification.comparison import check_difference
@@ -104,7 +105,7 @@ def write(task, layout, path):
         content, {**task.metadata, "layout": layout}
     )
     path.write_bytes(content)
-    answered = _answered(task, path)
+    answered = _answered(task, task.samples, path)
     absolute, relative = _largest(answered)
     is_coarse = not relative <= task.tolerance
     if is_coarse:
@@ -129,7 +130,7 @@ def write(task, layout, path):
         relative_difference=relative,
         median_difference=median,
         high_difference=high,
-        notes=notes + _floats(task, model) + _unrolled(task),
+        notes=notes + _floats(task, model) + _unrolled(task, len(content)),
         warnings=coarse,
     )
 
@@ -153,13 +154,13 @@ def _converted(task, form, quantization):
     return content, plan.notes + notes
 
 
-def _answered(task, path):
+def _answered(task, samples, path):
     """What a file answers in every way to run it, with its `Sample`."""
     return [
         (answer, sample)
-        for name, sample in task.samples.items()
+        for name, sample in samples.items()
         for answer in answers(
-            task.runtime, path, name, sample.program, sample.batches
+            task.runtime, path, name, sample.run, sample.batches
         )
     ]
 
@@ -182,45 +183,55 @@ def _check_only_coarse(task, form, path, written, answered, difference):
     """Raises an `ExportError` if a file that is far off is wrong.
 
     It is coarse if it is near its model wherever roundings have not grown, its
-    integers are the model's weights, rounded, and the same file without
-    quantization is near the model too.
+    numbers are the model's weights, rounded, and the same file without
+    quantization is near the model too, or leaves it as roundings grow.
     """
     absolute, relative = difference
     if not task.may_be_coarse or not np.isfinite(relative):
         check_difference(absolute, relative, task.tolerance)
-    typical = _typical(answered)
-    if not typical <= task.tolerance:
-        raise ExportError(
-            "what was written does not give what the Keras model gives, and "
-            "is wrong, not only coarse: they differ by "
-            f"{relative:.3g} of the largest output, and by "
-            f"{typical:.3g} where roundings have not had time to grow, for "
-            "some number, step or a quarter of the examples; "
-            f"{task.tolerance:.3g} is allowed. Nothing was left at the target."
-        )
-    if task.quantization is None:
-        return
-    content, _ = _converted(task, form, None)
-    if content is None:
-        check_difference(absolute, relative, task.tolerance)
-    if task.quantization in ("int8", "full_int8"):
+    _check_settled(task, path, relative, task.tolerance)
+    if task.quantization is not None:
+        content, _ = _converted(task, form, None)
+        if content is None:
+            check_difference(absolute, relative, task.tolerance)
         check_rounded(written, content)
-    exact = path.with_suffix(".float32")
-    exact.write_bytes(content)
-    answered = _answered(task, exact)
-    if not _typical(answered) <= TOLERANCES[None]:
-        check_difference(*_largest(answered), TOLERANCES[None])
+        path = path.with_suffix(".float32")
+        path.write_bytes(content)
+        answered = _answered(task, task.samples, path)
+        _check_settled(task, path, _largest(answered)[1], TOLERANCES[None])
+    for pair in _typical_pairs(answered):
+        sudden = sudden_difference(*pair, TOLERANCES[None])
+        if sudden:
+            raise ExportError(
+                f"{_WRONG}: without quantization they are nearly the same up "
+                f"to some step, and differ by {sudden:.3g} of the largest "
+                "output at the next. Nothing was left at the target."
+            )
 
 
-def _typical(answered):
-    """The difference where roundings have not grown, or of the most numbers."""
-    return max(
-        max(typical_difference(*pair), distribution(*pair)[0])
-        for pair in _typical_pairs(answered)
+def _check_settled(task, path, relative, tolerance):
+    """Raises an `ExportError` if a file is far off without any growth."""
+    settled = {name: one.settled() for name, one in task.samples.items()}
+    typical = max(
+        typical_difference(*pair)
+        for pair in _typical_pairs(_answered(task, settled, path))
     )
+    if not typical <= tolerance:
+        raise ExportError(
+            f"{_WRONG}: they differ by {relative:.3g} of the largest output, "
+            f"and by {typical:.3g} where roundings have not had time to grow, "
+            "for some number, step or a quarter of the examples; "
+            f"{tolerance:.3g} is allowed. Nothing was left at the target."
+        )
 
 
-def _unrolled(task):
+_WRONG = (
+    "what was written does not give what the Keras model gives, and is wrong, "
+    "not only coarse"
+)
+
+
+def _unrolled(task, size):
     """Says that a file holds every step of a sequence apart."""
     whole = task.samples.get(SIGNATURE)
     recurrent = any(
@@ -232,8 +243,9 @@ def _unrolled(task):
     if isinstance(whole.program, StreamingProgram):
         return ()
     return (
-        "every step of the sequence is stored apart, because integer kernels "
-        "have no loops: `streaming=True` gives a file of one step",
+        f"every step of the sequence is stored apart, {size:,} bytes in all, "
+        "because integer kernels have no loops: `streaming=True` gives a file "
+        "of one step",
     )
 
 

@@ -19,6 +19,18 @@ class ExportError(RuntimeError):
     """
 
 
+class CoarseWarning(UserWarning):
+    """A file is right, but single numbers are far from the model's.
+
+    Example:
+
+    ```python
+    warnings.simplefilter("error", keras_moduli.export.CoarseWarning)
+    keras_moduli.export_tflite(model, "model.tflite", "int8")
+    ```
+    """
+
+
 def explanation(message):
     """Which operators were too much, or the start of what TensorFlow says."""
     operators = sorted(set(re.findall(r"'tf\.(\w+)' op", message)))

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_moduli.export.programs.examples import inputs_explained
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.streaming import StreamingProgram
 from keras_moduli.export.programs.tracing import SIGNATURE
@@ -74,7 +75,7 @@ def evaluate_model(
     program = Program(model, x)
 
     def answer(batch):
-        with program.fresh_state():
+        with program.fresh_state(), inputs_explained(model):
             return model.predict_on_batch(program.pack(batch))
 
     size = program.fixed_batch_size or _BATCH

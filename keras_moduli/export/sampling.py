@@ -1,8 +1,10 @@
 """What a file is compared with its model on, and calibrated with."""
 
 import dataclasses
+from collections.abc import Callable
 
 from keras_moduli.export.programs.program import Program
+from keras_moduli.export.programs.streaming import StreamingProgram
 from keras_moduli.export.verification.samples import real
 from keras_moduli.export.verification.samples import samples
 
@@ -13,6 +15,7 @@ class Sample:
 
     Attributes:
         program: The signature's `Program`.
+        run: From what runs the signature, and a batch, to its answers.
         batches: Inputs, a list of dicts.
         references: The model's answers to them.
         typical: How many of the batches, from the first on, are inputs such
@@ -20,9 +23,28 @@ class Sample:
     """
 
     program: Program
+    run: Callable
     batches: list
     references: list
     typical: int
+
+    def settled(self):
+        """The same, where roundings have no time to grow, if there is a way.
+
+        Of a stream, every step by itself, from the states that the model has
+        there; else the sample as it is.
+        """
+        if not isinstance(self.program, StreamingProgram):
+            return self
+        steps = self.program.steps(self.batches[: self.typical])
+        step = self.program.one_step()
+        return dataclasses.replace(
+            self,
+            run=lambda runner, feed: runner(**feed),
+            batches=steps,
+            references=[step(**feed) for feed in steps],
+            typical=len(steps),
+        )
 
 
 def samples_of(program, batch_size, sequence_length, inputs, quantization):
@@ -36,7 +58,7 @@ def samples_of(program, batch_size, sequence_length, inputs, quantization):
             typical, extreme = samples(one, batch_size, sequence_length, inputs)
         batches = typical + extreme
         found[name] = Sample(
-            one, batches, one.reference(batches), typical=len(typical)
+            one, one.run, batches, one.reference(batches), len(typical)
         )
     return found
 

@@ -19,6 +19,7 @@ from keras_moduli.export.arguments import check_targets
 from keras_moduli.export.arguments import check_tolerance
 from keras_moduli.export.candidates import Task
 from keras_moduli.export.description import description
+from keras_moduli.export.errors import CoarseWarning
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.evaluation import evaluate_model
 from keras_moduli.export.evaluation import evaluate_tflite
@@ -112,7 +113,7 @@ def export_tflite(
             output of the model on the inputs compared. Defaults to 1e-4
             (float32), 1e-2 (float16), 1e-1 (int8) or 2e-1 (full_int8); files
             that are further off, but coarse and not wrong, are then written
-            with a warning.
+            with an `export.CoarseWarning`.
         runtime: `"litert"`, or `"micro"` for microcontrollers: the file is
             then one that TFLite Micro computes rightly (streaming, float32 or
             `"full_int8"`), is run on its interpreter, which the extra `micro`
@@ -161,7 +162,7 @@ def export_tflite(
     _check_layout(layout, runtime)
     program = _program(model, inputs, batch_size, streaming)
     check_batch_size(program, batch_size)
-    check_sequence_length(program, sequence_length)
+    check_sequence_length(program, sequence_length, inputs)
     if quantization == "full_int8":
         check_calibration(program, sequence_length, inputs)
     of_model, of_file = None, None
@@ -194,7 +195,7 @@ def export_tflite(
             )
         os.replace(chosen.path, temporary)
     for note in chosen.warnings:
-        warnings.warn(f"{path}: {note}", stacklevel=2)
+        warnings.warn(f"{path}: {note}", CoarseWarning, stacklevel=2)
     return ExportReport(
         path=str(path),
         format="tflite",

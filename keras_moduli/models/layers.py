@@ -24,6 +24,11 @@ def all_layers(model):
     return list(found.values())
 
 
+def path_of(layer):
+    """What a layer is called: its path, or its name where Keras has no path."""
+    return layer.path or layer.name
+
+
 def is_graph(layer):
     """Whether a layer is a Sequential or functional model."""
     if not isinstance(layer, keras.Model):

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import shutil
 import zipfile
 
 import keras
@@ -13,7 +14,9 @@ from PIL import Image
 from rich.console import Console
 
 import keras_moduli
+from keras_moduli.cli import main
 from keras_moduli.experiments.job import Job
+from keras_moduli.experiments.reports.report import coarse_files
 from keras_moduli.experiments.reports.report import markdown
 from keras_moduli.experiments.runs.checkpoints import Checkpoint
 from keras_moduli.experiments.runs.settings import Settings
@@ -199,6 +202,26 @@ def test_a_finished_job_is_not_done_again(job):
     before = file.stat().st_mtime_ns
     assert again.run(QUIET) == job.result
     assert file.stat().st_mtime_ns == before
+
+
+def test_a_coarse_file_is_told_in_one_line(job, tmp_path, capsys, monkeypatch):
+    """Of a job that is done, as `--resume` tells it again."""
+    # It would hold for the tests behind this one, too.
+    monkeypatch.setattr("keras_moduli.cli.parser.make_deterministic", int)
+    assert not list(coarse_files(job.result))
+    folder = tmp_path / "run"
+    shutil.copytree(job.folder, folder)
+    result = json.loads((folder / "report.json").read_text())
+    file = result["models"]["twin"]["files"]["tflite"]
+    file.update(relative_difference=1.25, high_difference=0.06)
+    (folder / "report.json").write_text(json.dumps(result))
+    assert main(["train", "language", "--out", str(folder), "--resume"]) == 0
+    printed = capsys.readouterr()
+    (line,) = [s for s in printed.out.splitlines() if "is coarse" in s]
+    assert line.startswith("The dense twin .tflite is coarse: it is off by 1.2")
+    assert "by less than 0.06 in 99 %" in line
+    assert "Warning" not in printed.err
+    assert line in markdown(result).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,16 @@ UNITS = 64
 @pytest.fixture(scope="module")
 def chaotic():
     """A net that makes much of little, after some steps."""
+    return unstable(keras.layers.SimpleRNN(UNITS, return_sequences=True), 2.6)
+
+
+def unstable(layer, factor, steps=40):
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
-        [
-            keras.Input((40, 4)),
-            keras.layers.SimpleRNN(UNITS, return_sequences=True),
-            keras.layers.Dense(6),
-        ]
+        [keras.Input((steps, 4)), layer, keras.layers.Dense(6)]
     )
-    kernel = model.layers[0].cell.recurrent_kernel
-    kernel.assign(2.6 * kernel)
+    kernel = layer.cell.recurrent_kernel
+    kernel.assign(factor * kernel)
     return model
 
 
@@ -65,6 +65,38 @@ def test_a_float_file_that_is_a_little_off_is_wrong(
         export(chaotic, tmp_path, quantization=None)
 
 
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_chaos_for_as_long_as_one_likes_is_coarse(tmp_path, quantization):
+    """After so many steps nothing is left of what the model answers."""
+    layer = keras.layers.SimpleRNN(UNITS, return_sequences=True)
+    model = unstable(layer, 2.6, steps=120)
+    with pytest.warns(UserWarning, match="coarse"):
+        report = export(model, tmp_path, quantization=quantization)
+    assert report.relative_difference > 0.5
+
+
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_a_chaotic_net_streams(chaotic, tmp_path, quantization):
+    """Keras's own steps are soon far from Keras's whole sequence."""
+    with pytest.warns(UserWarning, match="coarse"):
+        report = export(
+            chaotic, tmp_path, quantization=quantization, streaming=True
+        )
+    assert report.relative_difference > 0.5
+
+
+@pytest.mark.slow
+def test_a_coarse_gru_with_biases_in_full_integers(tmp_path):
+    """Its biases are folded into other integers where the states are zero."""
+    layer = keras.layers.GRU(
+        16, return_sequences=True, bias_initializer="normal"
+    )
+    model = unstable(layer, 20, steps=12)
+    x = np.random.default_rng(0).normal(size=(32, 12, 4)).astype("float32")
+    with pytest.warns(UserWarning, match="coarse"):
+        export(model, tmp_path, quantization="full_int8", inputs=x)
+
+
 def spoil(monkeypatch, how):
     """Every runtime answers something else than the file says."""
     right = candidates.answers
@@ -94,6 +126,11 @@ def from_a_step_on(array):
     return array
 
 
+def from_late_on(array):
+    array[:, 25:] *= -1
+    return array
+
+
 def one_early_step(array):
     array[:, 5] = 0
     return array
@@ -104,7 +141,13 @@ def not_a_number(array):
     return array
 
 
-WRONG = [examples, one_number, from_a_step_on, one_early_step]
+WRONG = [
+    examples,
+    one_number,
+    from_a_step_on,
+    from_late_on,
+    one_early_step,
+]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +160,14 @@ def test_a_wrong_runtime_is_refused(
     spoil(monkeypatch, how)
     with pytest.raises(ExportError):
         export(chaotic, tmp_path, quantization=quantization)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("quantization", ["int8", None])
+def test_a_wrong_step_is_refused(chaotic, tmp_path, monkeypatch, quantization):
+    spoil(monkeypatch, one_number)
+    with pytest.raises(ExportError, match="wrong, not only coarse"):
+        export(chaotic, tmp_path, quantization=quantization, streaming=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -154,7 +205,10 @@ def test_unrolled_integers_are_said(tmp_path, streaming, count):
         streaming=streaming,
         inputs=inputs.astype("float32"),
     )
-    assert sum("stored apart" in note for note in report.notes) == count
+    said = [note for note in report.notes if "stored apart" in note]
+    assert len(said) == count
+    size = (tmp_path / "model.tflite").stat().st_size
+    assert all(f"apart, {size:,} bytes in all" in note for note in said)
 
 
 def test_typical_difference_by_hand():

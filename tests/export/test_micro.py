@@ -13,6 +13,7 @@ from runtimes import micro
 
 import keras_moduli
 from keras_moduli import export
+from keras_moduli.export import ExportError
 
 layers = keras.layers
 STEPS = 100
@@ -22,13 +23,13 @@ CELLS = {c.__name__: c for c in (layers.GRU, layers.LSTM, layers.SimpleRNN)}
 ATOL = {None: 1e-5, "full_int8": 0.1}
 
 
-def spotter(cell=layers.GRU, units=32):
+def spotter(cell=layers.GRU, units=32, activation="tanh"):
     """Features of sound in, the probabilities of words out."""
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
             keras.Input((None, 10), name="x"),
-            cell(units, return_sequences=True),
+            cell(units, activation=activation, return_sequences=True),
             layers.Dense(4, activation="softmax"),
         ]
     )
@@ -61,6 +62,31 @@ def test_a_hundred_steps_are_kerass(tmp_path, cell, quantization):
     check_steps(model, path, ATOL[quantization])
     assert 1000 < report.arena_bytes < 30_000
     assert export.inspect(path).micro_warnings == []
+
+
+def test_what_is_selected_runs_there(tmp_path):
+    model = spotter(activation="selu")
+    path = tmp_path / "model.tflite"
+    keras_moduli.export_tflite(model, path, streaming=True, runtime="micro")
+    assert "SELECT_V2" in export.inspect(path).operators
+    check_steps(model, path, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "activation, quantization, operator",
+    [("gelu", None, "GELU"), ("exponential", "full_int8", "EXP")],
+)
+def test_what_it_lacks_is_named(tmp_path, activation, quantization, operator):
+    with pytest.raises(ExportError, match=f"no {operator} for.* would work"):
+        keras_moduli.export_tflite(
+            spotter(activation=activation),
+            tmp_path / "model.tflite",
+            quantization,
+            streaming=True,
+            runtime="micro",
+            inputs=0.1 * X,
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_sparse_layers_run_there(tmp_path):

@@ -220,12 +220,62 @@ def test_bad_input_is_refused(model, arguments, message, tmp_path):
         ({"inputs": np.full((2, 8, 3), np.nan)}, "must be finite"),
         ({"inputs": "a path"}, "must be an array of float32"),
         ({"inputs": [["x"]]}, "`inputs`"),
+        ({"inputs": np.full((2, 8, 3), 1j)}, "array of float32"),
+        ({"inputs": np.full((2, 8, 3), "1")}, "must be an array of float32"),
     ],
 )
-def test_inputs_that_contradict_the_model_are_named(tmp_path, options, message):
-    model = keras.Sequential([keras.Input((8, 3)), keras.layers.GRU(4)])
+@pytest.mark.parametrize("streaming", [False, True, "both"])
+def test_inputs_that_contradict_the_model_are_named(
+    tmp_path, options, message, streaming
+):
+    model = sequential(L.GRU(4), shape=(8, 3))
     with pytest.raises(ValueError, match=f"(?s){message}.*Received"):
-        export_tflite(model, tmp_path / "m.tflite", **options)
+        export_tflite(
+            model, tmp_path / "m.tflite", streaming=streaming, **options
+        )
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_length_that_is_fixed_can_be_said(tmp_path):
+    model = sequential(L.GRU(4), shape=(8, 3))
     export_tflite(
         model, tmp_path / "m.tflite", layout="dense", sequence_length=8
     )
+
+
+@pytest.mark.parametrize("quantization", [None, "full_int8"])
+def test_examples_of_another_length_are_named(tmp_path, quantization):
+    model = sequential(L.GRU(4), shape=(None, 3))
+    with pytest.raises(ValueError, match="long as `sequence_length` says, 9"):
+        export_tflite(
+            model,
+            tmp_path / "m.tflite",
+            quantization,
+            sequence_length=9,
+            inputs=np.zeros((4, 8, 3), "float32"),
+        )
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "tokens, message",
+    [(1.5, "array of int32.*float64"), (11, r"11 is not in \[0, 11\)")],
+)
+@pytest.mark.parametrize("targets", [None, np.zeros((4, 2))])
+def test_tokens_that_are_none_are_named(
+    tmp_path, streaming, tokens, message, targets
+):
+    model = sequential(
+        L.Embedding(11, 4), L.GRU(4), L.Dense(2), shape=(None,), dtype="int32"
+    )
+    with pytest.raises(ValueError, match=f"`inputs`.*{message}"):
+        export_tflite(
+            model,
+            tmp_path / "m.tflite",
+            streaming=streaming,
+            inputs=np.full((4, 6), tokens),
+            targets=targets,
+            metrics=None if targets is None else ["mae"],
+        )
+    assert not any(tmp_path.iterdir())

@@ -54,14 +54,21 @@ def trained(cell, units, pruned):
     return model, held_out[:, :-1], held_out[:, 1:]
 
 
-# Of each of the 12 trainings two or three files, 30 in all: quantization,
+# Of each of the 18 trainings a file of every quantization: which, how many
 # units, whether it streams.
 FILES = [
     (None, 16, False),
-    ("float16", 48, True),
+    (None, 48, True),
+    (None, 128, False),
+    ("float16", 16, True),
+    ("float16", 48, False),
+    ("float16", 128, True),
     ("int8", 16, False),
     ("int8", 48, True),
+    ("int8", 128, False),
+    ("full_int8", 16, False),
     ("full_int8", 48, True),
+    ("full_int8", 128, True),
 ]
 
 

@@ -129,8 +129,8 @@ def test_each_signature_is_verified(wrong, tmp_path, monkeypatch):
     """If the runtime gives other numbers for one of them, it is found out."""
     honest = candidates.answers
 
-    def answers(runtime, path, name, program, batches):
-        for answer in honest(runtime, path, name, program, batches):
+    def answers(runtime, path, name, run, batches):
+        for answer in honest(runtime, path, name, run, batches):
             yield (
                 [
                     {key: 1.1 * value for key, value in one.items()}

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from keras_moduli.export import CoarseWarning
 from keras_moduli.export import export_tflite
 from keras_moduli.utils.files import size_of
 
@@ -58,7 +59,7 @@ def _bytes(task, units, quantization):
     model = dataclasses.replace(task, units=units).model(1, None)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Nobody keeps this file, or need know that it is coarse.
-        warnings.filterwarnings("ignore", ".*: coarse: ", UserWarning)
+        warnings.simplefilter("ignore", CoarseWarning)
         path = Path(folder) / "dense.tflite"
         export_tflite(
             model, path, quantization, sequence_length=task.sequence_length

@@ -1,19 +1,12 @@
 """The report of a job: one dict, and the table that is read from it."""
 
 import gzip
-import os
-import platform
-from importlib import metadata
 
-import keras
-
+from keras_moduli.experiments.reports.machine import this_machine
 from keras_moduli.experiments.runs.connections import PRUNED
 from keras_moduli.experiments.runs.connections import without_recurrent
 from keras_moduli.experiments.runs.grouping import GROUPINGS
 from keras_moduli.utils.files import size_of
-from keras_moduli.version import __version__
-
-_PACKAGES = ("keras", "tensorflow", "jax", "torch", "ai-edge-litert", "numpy")
 
 
 def file_sizes(path):
@@ -41,7 +34,7 @@ def build(job, units, files, latency):
         "metric_label": job.task.metric_label,
         "data": job.task.describe(),
         "settings": {**settings, "total_steps": job.settings.total_steps},
-        "machine": _machine(),
+        "machine": this_machine(),
         "models": {
             name: {
                 **run.metrics(),
@@ -173,6 +166,8 @@ def markdown(report):
         lines += [_shrunken(report["models"]["shrunken"]), ""]
     if "tflite" in report["models"]["sparse"]["files"]:
         lines += [_what_runs(report["models"]), ""]
+    for sentence in coarse_files(report):
+        lines += [sentence, ""]
     lines += [
         f"Made with keras-moduli {machine['keras_moduli']} on Keras's "
         f"{machine['backend']} backend, {machine['cores']} cores of "
@@ -260,7 +255,8 @@ def _what_runs(models):
     """What is in the .tflite files, and how they were checked."""
     file = models["sparse"]["files"]["tflite"]
     operators = ", ".join(file["operators"])
-    stored = "; ".join(file["notes"]) or "as dense"
+    notes = [note for note in file["notes"] if not note.startswith("coarse")]
+    stored = "; ".join(notes) or "as dense"
     return (
         f"The sparse .tflite has the layout '{file['layout']}' ({stored}). "
         "All files ran on LiteRT under its default delegates and on its "
@@ -270,27 +266,23 @@ def _what_runs(models):
     )
 
 
+def coarse_files(report):
+    """A sentence for every file that is far from its model in some numbers."""
+    for name, model in report["models"].items():
+        file = model["files"].get("tflite")
+        if file and file["relative_difference"] > file["tolerance"]:
+            yield (
+                f"The {NAMES[name]} .tflite is coarse: it is off by "
+                f"{file['relative_difference']:.2g} of the largest number at "
+                f"worst, but by less than {file['high_difference']:.2g} in "
+                f"99 % of them; its test {report['metric_label']} above is "
+                "the file's own."
+            )
+
+
 def _title(report):
     sparsity = report["settings"]["sparsity"]
     return (
         f"{report['task']}, {sparsity:.0%} sparse "
         f"({report['settings']['weights']})"
     )
-
-
-def _machine():
-    packages = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "keras_moduli": __version__,
-        "backend": keras.backend.backend(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "packages": packages,
-    }

@@ -1,11 +1,13 @@
 """What quality costs: the exported files of a sweep, in bytes and in time."""
 
 import statistics
+import warnings
 
 from keras_moduli.experiments.reports import rendering
 from keras_moduli.experiments.reports import table
 from keras_moduli.experiments.reports.latency import latencies
 from keras_moduli.experiments.runs import folders
+from keras_moduli.export import CoarseWarning
 from keras_moduli.export import evaluate_tflite
 from keras_moduli.export import export_tflite
 from keras_moduli.export.verification.comparison import TOLERANCES
@@ -167,6 +169,8 @@ def _file(run, quantization):
 def tested_file(model, task, path, layout, x, y, quantization=QUANTIZATION):
     """Exports a trained model, and tests the file.
 
+    That it is coarse is no warning: its own metric says what comes of it.
+
     Args:
         model: The model of a run, which is compiled for its task here.
         task: The run's task.
@@ -178,14 +182,16 @@ def tested_file(model, task, path, layout, x, y, quantization=QUANTIZATION):
     Returns:
         The `ExportReport`, and the task's metric of the file.
     """
-    report = export_tflite(
-        model,
-        path,
-        quantization,
-        layout=layout,
-        sequence_length=task.sequence_length,
-        inputs=first(_CALIBRATION, task.validation[0]),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CoarseWarning)
+        report = export_tflite(
+            model,
+            path,
+            quantization,
+            layout=layout,
+            sequence_length=task.sequence_length,
+            inputs=first(_CALIBRATION, task.validation[0]),
+        )
     # What a run keeps has no metrics.
     model.compile_from_config(task.model(1, None).get_compile_config())
     return report, evaluate_tflite(path, x, y, model)[task.metric]

@@ -1,26 +1,44 @@
-"""Negative indices without SELECT, for TFLite Micro.
+"""What a file selects, in the operators that TFLite Micro has.
 
 `keras.ops.take` counts negative indices from the end: an index is
 SELECT(index < 0, index + size, index). TFLite Micro selects no integers;
-index + (index < 0) * size is the same.
+index + (index < 0) * size is the same. Of the others it has SELECT_V2 alone.
 """
 
 from keras_moduli.export.flatbuffers import building
 from keras_moduli.export.flatbuffers import flatbuffer
 
 
-def multiplied(content):
-    """The bytes of a .tflite file in which such SELECTs are products."""
+def known(content):
+    """The bytes of a .tflite file that selects as TFLite Micro does."""
     model = flatbuffer.read(content)
     for graph in model.subgraphs:
         for operator in list(graph.operators or []):
-            if flatbuffer.name_of(model, operator) in ("SELECT", "SELECT_V2"):
-                _multiply(model, graph, operator)
+            name = flatbuffer.name_of(model, operator)
+            if name not in ("SELECT", "SELECT_V2"):
+                continue
+            if not _multiply(model, graph, operator) and name == "SELECT":
+                _renew(model, graph, operator)
     return flatbuffer.write(model)
 
 
+def _renew(model, graph, select):
+    """Makes a SELECT a SELECT_V2, which is the same where shapes are."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    shapes = {tuple(graph.tensors[index].shape) for index in select.inputs}
+    if len(shapes) == 1:
+        select.opcodeIndex = building.operator_code(model, "SELECT_V2", 1)
+        select.builtinOptionsType = schema.BuiltinOptions.SelectV2Options
+        select.builtinOptions = schema.SelectV2OptionsT()
+
+
 def _multiply(model, graph, select):
-    """CAST, MUL and the ADD take the place of one SELECT and its ADD."""
+    """CAST, MUL and the ADD take the place of one SELECT and its ADD.
+
+    Returns:
+        Whether it was one of negative indices.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     condition, shifted, index = map(int, select.inputs)
@@ -32,7 +50,7 @@ def _multiply(model, graph, select):
         or index not in add.inputs
         or sum(shifted in each.inputs for each in graph.operators) > 1
     ):
-        return
+        return False
     (size,) = [int(i) for i in add.inputs if i != index]
     is_negative = _like(graph, condition, index, b"is_negative")
     shift = _like(graph, condition, index, b"shift")
@@ -48,6 +66,7 @@ def _multiply(model, graph, select):
         ),
         add,
     ]
+    return True
 
 
 def _maker(graph, tensor):

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import path_of
 
 
 class CannotStream(ValueError):
@@ -89,7 +90,7 @@ class Recurrent:
             if mask is not None:
                 raise CannotStream(
                     "`streaming` takes every step for a real one, but "
-                    f"'{layer.path}' gets a mask. Build the model without "
+                    f"'{path_of(layer)}' gets a mask. Build the model without "
                     "masks"
                 )
             state = keras.tree.pack_sequence_as(initial_state, given)

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 
 from keras_moduli.export.conversion.converter import convert
+from keras_moduli.export.programs.examples import inputs_explained
+from keras_moduli.export.programs.examples import numbers
 from keras_moduli.export.programs.lowering import lowered
 from keras_moduli.export.programs.names import identifiers
 from keras_moduli.export.programs.names import named
@@ -84,6 +86,14 @@ class Program:
         return next(iter(self.specs.values())).shape[0]
 
     @property
+    def fixed_lengths(self):
+        """The lengths that the model fixes; none if it leaves any open."""
+        shapes = [spec.shape[1:] for spec in self.specs.values()]
+        if any(None in shape for shape in shapes):
+            return []
+        return [shape[0] for shape in shapes if shape]
+
+    @property
     def sample_specs(self):
         """What the model's own inputs look like, by name."""
         return self.specs
@@ -106,7 +116,7 @@ class Program:
         for (name, spec), leaf in zip(
             self.sample_specs.items(), keras.tree.flatten(data), strict=True
         ):
-            array = _numbers(name, leaf, spec.dtype)
+            array = numbers(name, leaf, spec.dtype)
             if array.ndim != len(spec.shape) or any(
                 wanted not in (None, size)
                 for wanted, size in zip(spec.shape, array.shape, strict=True)
@@ -199,7 +209,7 @@ class Program:
         Stateful layers start from zero, and get their state back.
         """
         whole = self.whole()
-        with self.fresh_state():
+        with self.fresh_state(), inputs_explained(self.model):
             return [
                 {
                     name: keras.ops.convert_to_numpy(value)
@@ -260,20 +270,3 @@ def _inputs_of(model, inputs):
     else:
         names = [getattr(leaf, "name", None) for leaf in leaves]
     return structure, dict(zip(identifiers(names), leaves, strict=True))
-
-
-def _numbers(name, leaf, dtype):
-    """Sample data as an array of finite numbers."""
-    try:
-        array = np.asarray(leaf).astype(dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`inputs` for '{name}' must be an array of {dtype}. "
-            f"Received: {type(leaf).__name__}"
-        ) from error
-    if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
-        raise ValueError(
-            f"`inputs` for '{name}' must be finite: nothing can be compared "
-            "on other numbers. Received: NaN or infinity"
-        )
-    return array

@@ -8,6 +8,7 @@ from keras_moduli.export.programs.carriers import CONVOLUTIONS
 from keras_moduli.export.programs.carriers import layers_over_time
 from keras_moduli.export.programs.carriers import sees_time
 from keras_moduli.export.programs.carriers import width_of
+from keras_moduli.models.layers import path_of
 
 L = keras.layers
 
@@ -31,8 +32,8 @@ def check_streamable(model):
                 if reason:
                     raise ValueError(
                         "`streaming` computes one step at a time, but "
-                        f"'{layer.path}', a {type(layer).__name__}, {reason}. "
-                        f"Received: model={model.name!r}"
+                        f"'{path_of(layer)}', a {type(layer).__name__}, "
+                        f"{reason}. Received: model={model.name!r}"
                     )
 
 

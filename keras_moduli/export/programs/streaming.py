@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_moduli.export.programs.carriers import CannotStream
 from keras_moduli.export.programs.carriers import carriers
+from keras_moduli.export.programs.examples import inputs_explained
 from keras_moduli.export.programs.names import named
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.program import Spec
@@ -14,13 +15,14 @@ from keras_moduli.export.programs.stepping import check_steps
 from keras_moduli.export.programs.stepping import steps_explained
 from keras_moduli.export.programs.streamable import check_streamable
 from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import path_of
 from keras_moduli.models.layers import replaced
 
 STEPS = 100  # over which a streaming file is compared with its model
 
 STREAMING = "streaming"  # the signature's name beside the whole sequence's
 
-_CALIBRATION_STEPS = 1000  # of all steps of all examples, evenly spread
+_MOST_STEPS = 1000  # of all steps of all examples, evenly spread
 
 # A model without one output per step is compared after as many steps.
 _CHECKED = (1, 2, 3, 5, 10, 25, 50, 75, 100)
@@ -44,6 +46,7 @@ class StreamingProgram(Program):
         _check_input(model)
         check_streamable(model)
         super().__init__(_with_open_time(model))
+        self._known_length = model.inputs[0].shape[1]
         self.carriers = _carriers(self.model)
         self._whole = self.specs
         ((self.input_name, whole),) = self.specs.items()
@@ -61,6 +64,10 @@ class StreamingProgram(Program):
     @property
     def sample_specs(self):
         return self._whole
+
+    @property
+    def fixed_lengths(self):
+        return [self._known_length] if self._known_length else []
 
     def sample_length(self, sequence_length):
         return sequence_length or STEPS
@@ -87,7 +94,7 @@ class StreamingProgram(Program):
             if len(new) != 1:
                 raise CannotStream(
                     "`streaming` needs layers with states that are used once; "
-                    f"'{carrier.layer.path}' is used {len(new)} times"
+                    f"'{path_of(carrier.layer)}' is used {len(new)} times"
                 )
 
     def calibration(self, batches):
@@ -97,19 +104,30 @@ class StreamingProgram(Program):
                 raise ValueError(
                     "`quantization` 'full_int8' cannot stream a running mean: "
                     "8 bits do not hold it. 'int8' can, with float "
-                    f"activations. Received: '{carrier.layer.path}'"
+                    f"activations. Received: '{path_of(carrier.layer)}'"
                 )
+        return self.steps(batches)
+
+    def steps(self, batches):
+        """Steps of the batches, each with the states that Keras has there."""
         fed = []
         step = self.one_step()
         for batch in batches:
             self._walk(step, batch, fed.append)
-        return fed[:: -(-len(fed) // _CALIBRATION_STEPS)]
+        return fed[:: -(-len(fed) // _MOST_STEPS)]
 
     def one_step(self):
-        """Keras's own step, as a runner of an exported file."""
+        """Keras's own step, as a runner of an exported file.
+
+        On the CPU, like `whole`.
+        """
         import tensorflow as tf
 
-        function = tf.function(lambda **feed: self.call(feed), autograph=False)
+        def call(**feed):
+            with tf.device("CPU:0"):
+                return self.call(feed)
+
+        function = tf.function(call, autograph=False)
         return lambda **feed: {
             name: keras.ops.convert_to_numpy(value)
             for name, value in function(**feed).items()
@@ -127,8 +145,11 @@ class StreamingProgram(Program):
 
     def reference(self, batches):
         """Keras's own answers to whole sequences, as `run` gives them."""
+        whole, step = self.whole(), self.one_step()
+        with inputs_explained(self.model):
+            for batch in batches:
+                whole(batch)
         with steps_explained(self.model):
-            whole, step = self.whole(), self.one_step()
             answers = [self._reference(whole, batch) for batch in batches]
             found = [self.run(step, batch) for batch in batches]
         check_steps(self.model, found, answers)

@@ -4,7 +4,7 @@ A recurrent net can make much of little: where its dynamics are unstable, a
 rounding grows with every step, and a file that is as good as its model on any
 data differs much from it in single numbers. A runtime or a conversion that is
 wrong is so everywhere: for some output, at an early step, or for many of the
-examples.
+examples; or all of a sudden.
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from keras_moduli.export.verification.comparison import scaled_differences
 
 EARLY = 8  # steps in which roundings have not grown yet
 _EXAMPLES = 75  # percent of the examples that must be near their answers
+_GROWTH = 1000  # more than roundings grow from one step to the next
 
 
 def typical_difference(answers, references):
@@ -47,6 +48,29 @@ def typical_difference(answers, references):
             np.max(steps),
         )
     return float(largest)
+
+
+def sudden_difference(answers, references, small):
+    """How far the answers are at once, where roundings would have grown.
+
+    Args:
+        answers, references: As for `typical_difference`.
+        small: A relative difference that is none.
+
+    Returns:
+        The relative difference at the first step where it is no longer small,
+        and was much smaller at all steps before; 0.0 if there is none.
+    """
+    for name in references[0]:
+        for each in scaled_differences(answers, references, name):
+            if each.ndim < 3:
+                continue  # without a time axis
+            steps = each.reshape(*each.shape[:2], -1).max(axis=(0, 2))
+            before = np.maximum.accumulate(steps)[:-1]
+            far = (steps[1:] > small) & (steps[1:] > _GROWTH * before)
+            if far.any():
+                return float(steps[1:][far][0])
+    return 0.0
 
 
 def distribution(answers, references):

@@ -48,29 +48,20 @@ class Micro:
 
     def finish(self, content):
         """The bytes of a file with operators that it has."""
-        return selects.multiplied(content)
+        return selects.known(content)
 
     def runners(self, path, signature):
         """The ways to run a signature, as `LiteRT.runners` gives them."""
         return {"TFLite Micro": lambda: MicroRunner(path, signature)}
 
     def arena_bytes(self, path):
-        """The tensor arena that a file fills.
-
-        TFLite Micro tells it to stderr only, so it is asked in a process of
-        its own.
-        """
-        done = subprocess.run(
-            [sys.executable, "-c", _ASK, str(path), str(_arena(path))],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found = re.search(r"Arena allocation total (\d+) bytes", done.stderr)
+        """The tensor arena that a file fills."""
+        told = _told(path)
+        found = re.search(r"Arena allocation total (\d+) bytes", told)
         if not found:
             raise ExportError(
                 "TFLite Micro does not tell how large an arena it needs: "
-                f"{done.stderr.strip()[-300:]}"
+                f"{told[-300:]}"
             )
         return int(found[1])
 
@@ -94,9 +85,12 @@ class MicroRunner:
         ]
         self._inputs = _places(found.inputs, graph.inputs)
         self._outputs = _places(found.outputs, graph.outputs)
-        self._interpreter = _runtime().Interpreter.from_bytes(
-            content, arena_size=_arena(path)
-        )
+        try:
+            self._interpreter = _runtime().Interpreter.from_bytes(
+                content, arena_size=_arena(path)
+            )
+        except RuntimeError as error:
+            raise ExportError(_refusal(_told(path))) from error
 
     def __call__(self, **feed):
         for name, place in self._inputs.items():
@@ -106,6 +100,32 @@ class MicroRunner:
             name: self._interpreter.get_output(place).copy()
             for name, place in self._outputs.items()
         }
+
+
+def _told(path):
+    """What TFLite Micro says of a file.
+
+    It says so to stderr only: it is asked in a process of its own.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _ASK, str(path), str(_arena(path))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr.strip()
+
+
+def _refusal(told):
+    """What is wrong with a file that it does not load, in one line."""
+    said = " ".join(told.partition("Traceback")[0].split())
+    lacking = re.findall(r"builtin opcode '(\w+)'|Node (\w+) ", said)
+    names = sorted({name for pair in lacking for name in pair if name})
+    return (
+        f"it has no {', '.join(names) or 'kernels'} for such numbers: layers "
+        "and activations that do without, or another `quantization`, would "
+        f"work. It says: {said}"
+    )
 
 
 def _places(named, tensors):

@@ -64,14 +64,14 @@ class LiteRT:
 RUNTIMES: dict[str, Any] = {"litert": LiteRT(), "micro": Micro()}
 
 
-def answers(runtime, path, name, program, batches):
+def answers(runtime, path, name, run, batches):
     """Runs a signature on every batch, in every way that a runtime has.
 
     Args:
         runtime: Of `RUNTIMES`.
         path: The `.tflite` file.
         name: The signature.
-        program: The `Program` that it was made of.
+        run: What calls it on a batch, such as `Program.run`.
         batches: A list of dicts from input name to array.
 
     Yields:
@@ -83,7 +83,7 @@ def answers(runtime, path, name, program, batches):
     for way, make in runtime.runners(path, name).items():
         try:
             runner = make()
-            yield [program.run(runner, batch) for batch in batches]
+            yield [run(runner, batch) for batch in batches]
         except (RuntimeError, ValueError) as error:
             raise ExportError(
                 f"The converted model does not run on {way}: {error}"

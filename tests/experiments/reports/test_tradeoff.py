@@ -1,6 +1,7 @@
 """What the files of a sweep cost, on real files."""
 
 import json
+import warnings
 
 import keras
 import pytest
@@ -13,6 +14,8 @@ from keras_moduli.experiments.reports.row import Row
 from keras_moduli.experiments.runs import folders
 from keras_moduli.experiments.runs.records import Recorded
 from keras_moduli.experiments.runs.settings import Settings
+from keras_moduli.export import CoarseWarning
+from keras_moduli.tasks.streams import first
 
 TINY = (
     "--cells 24 --sequence-length 4 --batch-size 8 --steps 4 --epochs 2 "
@@ -97,3 +100,23 @@ def test_each_size_has_the_learning_rate_that_validates_best():
 def test_nothing_finished_is_said(tmp_path):
     with pytest.raises(ValueError, match="Received"):
         tradeoff.measure(tmp_path, console=None)
+
+
+def test_a_coarse_file_is_told_by_its_metric_alone(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat, and the dog did not. " * 99)
+    given = {"text": (str(text),), "cell": "simple_rnn", "units": 64}
+    task = Settings.of("language", {**given, "batch_size": 4}).make_task()
+    keras.utils.set_random_seed(1)
+    model = task.model(1)
+    cell = model.get_layer("simple_rnn").cell
+    cell.kernel.assign(9 * cell.kernel)
+    cell.recurrent_kernel.assign(3 * cell.recurrent_kernel)
+    x, y = (first(4, data) for data in task.test)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CoarseWarning)
+        report, metric = tradeoff.tested_file(
+            model, task, tmp_path / "model.tflite", "dense", x, y
+        )
+    assert report.relative_difference > report.tolerance
+    assert metric > 0

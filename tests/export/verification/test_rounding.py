@@ -1,4 +1,4 @@
-"""Whether integers are told from other weights, in right and broken files."""
+"""Whether numbers are told from other weights, in right and broken files."""
 
 import keras
 import numpy as np
@@ -37,6 +37,10 @@ def model_of(*layers):
     for layer in model.layers:
         if hasattr(layer, "cell"):
             in_blocks(layer)
+    rng = np.random.default_rng(2)
+    for weight in model.weights:
+        if weight.path.endswith("bias"):
+            weight.assign(rng.normal(size=weight.shape))
     return model
 
 
@@ -48,36 +52,54 @@ MODELS = {
 }
 
 
-def integers(file):
-    """The places of all int8 matrices, dense and sparse."""
+# Where these read weights: factors, biases, tables, and what was rounded.
+READS = {"FULLY_CONNECTED": (1, 2), "GATHER": (0,), "DEQUANTIZE": (0,)}
+
+
+def weights(file):
+    """The places of all weights, dense and sparse, each once."""
+    found = {
+        (number, int(operator.inputs[place]))
+        for number, graph in enumerate(file.subgraphs)
+        for operator in graph.operators
+        for place in READS.get(flatbuffer.name_of(file, operator), ())
+        if place < len(operator.inputs)
+    }
+    tensors = {
+        (graph, index): file.subgraphs[graph].tensors[index]
+        for graph, index in sorted(found)
+        if index >= 0
+    }
     return [
-        (g, t)
-        for g, graph in enumerate(file.subgraphs)
-        for t, tensor in enumerate(graph.tensors)
-        if flatbuffer.type_of(tensor) == "int8"
-        and tensor.shape is not None
-        and len(tensor.shape) > 1
-        and flatbuffer.data_of(file, tensor)
+        place
+        for place, tensor in tensors.items()
+        if flatbuffer.data_of(file, tensor)
+        and len(tensor.shape)  # the one of 1 - z is no weight
     ]
 
 
-def one_negated(content, place):
-    """A file whose largest weight in one matrix has the other sign."""
+def one_changed(content, place):
+    """A file with one number that is not what it was."""
     file = flatbuffer.read(content)
     graph, index = place
     tensor = file.subgraphs[graph].tensors[index]
-    values = flatbuffer.values_of(file, tensor).copy()
-    symmetric = values.clip(-127)
-    largest = np.abs(symmetric).argmax()
-    values[largest] = -symmetric[largest]
+    kind = flatbuffer.type_of(tensor)
+    values = np.frombuffer(flatbuffer.data_of(file, tensor), kind).copy()
+    largest = np.abs(values.astype("float64")).argmax()
+    if kind == "int8":
+        values[largest] = -values.clip(-127)[largest]
+    elif kind == "int32":
+        values[largest] -= 2 + abs(values[largest]) // 100
+    else:
+        values[largest] += 0.01 + abs(values[largest]) / 100
     file.buffers[tensor.buffer].data = values.view("uint8")
     return flatbuffer.write(file)
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
-@pytest.mark.parametrize("quantization", ["int8", "full_int8"])
-def test_one_weight(tmp_path, name, layout, quantization):
+@pytest.mark.parametrize("quantization", ["float16", "int8", "full_int8"])
+def test_one_number(tmp_path, name, layout, quantization):
     model = MODELS[name]()
     if name == "both ways" and layout == "sparse":
         pytest.skip("nothing is sparse there")
@@ -88,11 +110,12 @@ def test_one_weight(tmp_path, name, layout, quantization):
         contents.append(path.read_bytes())
     content, exact = contents
     check_rounded(content, exact)
-    places = integers(flatbuffer.read(content))
-    assert len(places) >= 2
+    places = weights(flatbuffer.read(content))
+    # Kernels, biases, and the table.
+    assert len(places) >= 6
     for place in places:
         with pytest.raises(ExportError, match="other weights"):
-            check_rounded(one_negated(content, place), exact)
+            check_rounded(one_changed(content, place), exact)
 
 
 @pytest.mark.parametrize("quantization", ["int8", "full_int8"])
