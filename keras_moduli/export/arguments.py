@@ -187,8 +187,8 @@ def check_sequence_length(program, sequence_length, inputs):
         )
     feeds = {} if inputs is None else program.feeds(inputs)
     for name, array in feeds.items():
-        spec = program.sample_specs[name]
-        if array.shape != spec.sized(len(array), sequence_length):
+        wanted = program.sample_specs[name].sized(None, sequence_length)
+        if array.shape[1:] != wanted[1:]:
             raise ValueError(
                 f"`inputs` for '{name}' must be as long as `sequence_length` "
                 f"says, {sequence_length}. Received: shape {array.shape}"

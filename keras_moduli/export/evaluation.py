@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -64,22 +65,29 @@ def evaluate_tflite(
 
 
 def evaluate_model(
-    model: keras.Model, x: Any, y: Any, metrics: Any = None
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    metrics: Any = None,
+    begins_anew: bool = False,
 ) -> dict[str, float]:
     """What `evaluate_tflite` says of a file, said of its Keras model.
 
     Args:
         model, x, y, metrics: As for `evaluate_tflite`.
+        begins_anew: Whether stateful layers are at zero for every batch, as
+            streaming files have it, and do not go on from the one before.
     """
     judge = _judge(model, metrics)
     program = Program(model, x)
 
     def answer(batch):
-        with program.fresh_state(), inputs_explained(model):
+        with program.fresh_state() if begins_anew else nullcontext():
             return model.predict_on_batch(program.pack(batch))
 
     size = program.fixed_batch_size or _BATCH
-    return _judged(judge, program, x, y, answer, size)
+    with program.fresh_state(), inputs_explained(model):
+        return _judged(judge, program, x, y, answer, size)
 
 
 _BATCH = 32

@@ -167,7 +167,9 @@ def export_tflite(
         check_calibration(program, sequence_length, inputs)
     of_model, of_file = None, None
     if targets is not None:
-        of_model = evaluate_model(original, inputs, targets, metrics)
+        of_model = evaluate_model(
+            original, inputs, targets, metrics, begins_anew=bool(streaming)
+        )
     with in_float32(program.model), atomic_path(path) as temporary:
         task = Task(
             program=program,

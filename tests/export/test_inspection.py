@@ -12,6 +12,7 @@ from keras_moduli import layers
 from keras_moduli.export import export_tflite
 from keras_moduli.export import inspect
 from keras_moduli.export.flatbuffers import flatbuffer
+from keras_moduli.export.flatbuffers import sparse_tensors
 
 L = keras.layers
 
@@ -108,6 +109,21 @@ def test_files_of_the_converter_are_warned_of(name, tmp_path):
     found = inspect(tmp_path / "m.tflite")
     assert any(message in warning for warning in found.warnings)
     assert "WARNING" in str(found)
+
+
+def test_sparse_halves_that_are_gathered_from(tmp_path, monkeypatch):
+    """Which the layout leaves out, unless it is made to write them."""
+    table = L.Embedding(64, 32)
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), table])
+    alive = np.random.default_rng(0).random((64, 32)) < 0.1
+    table.embeddings.assign(table.embeddings * alive)
+    path = tmp_path / "m.tflite"
+    export_tflite(model, path, "float16", "dense")
+    monkeypatch.setattr(sparse_tensors, "_is_half_table", lambda place: False)
+    content, _ = sparse_tensors.encode(path.read_bytes(), "size")
+    assert not inspect(path).warnings
+    path.write_bytes(content)
+    assert any("gathered from" in text for text in inspect(path).warnings)
 
 
 def test_a_file_of_ours(tmp_path):

@@ -119,6 +119,41 @@ def test_sparse_layers_subclasses_and_mixed_precision(tmp_path):
         assert report.file_metrics == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("streaming", [False, True, "both"])
+def test_states_of_stateful_layers(tmp_path, streaming):
+    """They go on from batch to batch, or begin with every stream."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input(batch_shape=(4, 9, 5)),
+            keras.layers.LSTM(16, stateful=True, return_sequences=True),
+            keras.layers.Dense(2),
+        ]
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = X[:36], RNG.normal(size=(36, 9, 2))
+    report = exported(
+        model,
+        tmp_path,
+        batch_size=4,
+        streaming=streaming,
+        inputs=x,
+        targets=y,
+        sequence_length=9,
+    )
+    model.layers[0].reset_states()
+    goes_on = model.predict(x, batch_size=4, verbose=0)
+    anew = []
+    for batch in np.split(x, 9):
+        model.layers[0].reset_states()
+        anew.append(model.predict(batch, batch_size=4, verbose=0))
+    answers = np.concatenate(anew) if streaming else goes_on
+    expected = {"mae": pytest.approx(np.abs(answers - y).mean(), rel=1e-5)}
+    assert report.model_metrics == expected
+    assert report.file_metrics == expected
+    assert np.abs(goes_on - np.concatenate(anew)).max() > 0.1
+
+
 def test_what_cannot_be_measured_is_refused_before_the_export(model, tmp_path):
     legacy = pytest.importorskip("tf_keras")
     old = legacy.Sequential([legacy.layers.LSTM(2, input_shape=(9, 5))])

@@ -5,6 +5,7 @@ import tempfile
 from keras_moduli.export.conversion.calibration import calibrated
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.errors import explanation
+from keras_moduli.export.flatbuffers import ranges
 
 
 def convert(module, quantization, calibration=None):
@@ -31,7 +32,7 @@ def convert(module, quantization, calibration=None):
                 f"TensorFlow cannot write temporary files: {error.message}"
             ) from error
         if calibration:
-            return calibrated(folder, calibration)
+            return ranges.widened(calibrated(folder, calibration))
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=list(module.functions)
         )

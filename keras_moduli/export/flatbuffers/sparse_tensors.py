@@ -10,6 +10,7 @@ encoding is done here, for exactly the cases that the runtime computes right:
 | float32, of FULLY_CONNECTED | blocks of 4 sources, or elements | sparsely |
 | int8, of FULLY_CONNECTED | blocks of 16, up to 4,096 sources | sparsely |
 | other float32, float16 | elements, before a DENSIFY operator | densely |
+| float16 tables that are gathered from | as it was: delegates lose it | |
 | other int8 | as it was: delegates refuse its DENSIFY | densely |
 """
 
@@ -148,7 +149,7 @@ def _best(weights, place, optimize_for):
         form
         for form in [
             _Dense(),
-            *_UNPACKED[dtype],
+            *([] if _is_half_table(place) else _UNPACKED[dtype]),
             *(_MULTIPLIED[dtype] if place.is_multiplied() else []),
         ]
         if form.allows(weights)
@@ -157,6 +158,20 @@ def _best(weights, place, optimize_for):
     return min(
         (form for form in forms if form.bytes(weights) <= limit),
         key=lambda form: form.time(weights),
+    )
+
+
+def _is_half_table(place):
+    """Whether float16 numbers are gathered from, once they are float32."""
+    made = {
+        int(user.outputs[0])
+        for user in place.users
+        if flatbuffer.name_of(place.model, user) == "DEQUANTIZE"
+    }
+    return any(
+        flatbuffer.name_of(place.model, operator) == "GATHER"
+        and int(operator.inputs[0]) in made
+        for operator in place.graph.operators
     )
 
 

@@ -96,6 +96,26 @@ def _sparse_half(model):
             )
 
 
+def _gathered_half(model):
+    for graph, operator in _nodes(model, "GATHER"):
+        unpacked = _made_by(model, graph, "DEQUANTIZE", operator)
+        if unpacked and _made_by(model, graph, "DENSIFY", unpacked):
+            table = graph.tensors[operator.inputs[0]]
+            yield (
+                f"{_name(table)}: sparse float16 weights that are gathered "
+                "from; the default delegates give wrong numbers"
+            )
+
+
+def _made_by(model, graph, name, reader):
+    """The operator of a name that makes the first thing another one reads."""
+    for operator in graph.operators:
+        if reader.inputs[0] in operator.outputs:
+            found = flatbuffer.name_of(model, operator) == name
+            return operator if found else None
+    return None
+
+
 def _batched_int8(model):
     for graph, operator in _nodes(model, "BATCH_MATMUL"):
         left, right = (graph.tensors[index] for index in operator.inputs[:2])
@@ -140,5 +160,6 @@ _RULES = (
     _densified_int8,
     _sparse_products,
     _sparse_half,
+    _gathered_half,
     _batched_int8,
 )

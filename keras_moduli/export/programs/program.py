@@ -117,13 +117,15 @@ class Program:
             self.sample_specs.items(), keras.tree.flatten(data), strict=True
         ):
             array = numbers(name, leaf, spec.dtype)
-            if array.ndim != len(spec.shape) or any(
-                wanted not in (None, size)
-                for wanted, size in zip(spec.shape, array.shape, strict=True)
+            # Any number of examples: they are fed in batches.
+            wanted = (None, *spec.shape[1:])
+            if array.ndim != len(wanted) or any(
+                size not in (None, given)
+                for size, given in zip(wanted, array.shape, strict=True)
             ):
                 raise ValueError(
-                    f"`inputs` for '{name}' must have the shape "
-                    f"{spec.shape}. Received: shape {array.shape}"
+                    f"`inputs` for '{name}' must have the shape {wanted}. "
+                    f"Received: shape {array.shape}"
                 )
             feeds[name] = array
         return feeds

@@ -203,3 +203,25 @@ def test_what_it_needs_is_asked_for(tmp_path):
             inputs=examples(),
         )
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("cell", [L.LSTM, L.GRU])
+def test_steps_that_all_examples_mask(tmp_path, cell, warm_conversions):
+    """Nothing is learnt of the states there; they are not nothing later."""
+    table = np.random.default_rng(0).normal(size=(20, 8))
+    model = keras.Sequential(
+        [
+            keras.Input((6,), dtype="int32", name="x"),
+            L.Embedding(20, 8, lambda *_, **__: table, mask_zero=True),
+            cell(16, go_backwards=True),
+            L.Dense(3),
+        ]
+    )
+    path = tmp_path / "m.tflite"
+    words = np.random.default_rng(1).integers(1, 20, (32, 6)).astype("int32")
+    padded = words * (np.arange(6) < 4)
+    export_tflite(model, path, "full_int8", "dense", inputs=padded)
+    assert_near(model, path, padded)
+    wanted, runner = model.predict(words, verbose=0), runner_of(path)
+    got = np.concatenate([runner(x=one[None])["output_0"] for one in words])
+    assert np.abs(got - wanted).max() < 0.25 * np.abs(wanted).max()
