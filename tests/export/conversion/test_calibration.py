@@ -206,7 +206,7 @@ def test_what_it_needs_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("cell", [L.LSTM, L.GRU])
-def test_steps_that_all_examples_mask(tmp_path, cell, warm_conversions):
+def test_steps_that_all_examples_mask(tmp_path, cell):
     """Nothing is learnt of the states there; they are not nothing later."""
     table = np.random.default_rng(0).normal(size=(20, 8))
     model = keras.Sequential(
