@@ -25,8 +25,11 @@ class CoarseWarning(UserWarning):
     Example:
 
     ```python
-    warnings.simplefilter("error", keras_moduli.export.CoarseWarning)
-    keras_moduli.export_tflite(model, "model.tflite", "int8")
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", keras_moduli.export.CoarseWarning)
+        keras_moduli.export_tflite(model, "model.tflite", "int8")
     ```
     """
 
