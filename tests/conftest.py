@@ -2,6 +2,7 @@
 
 import gc
 
+import keras
 import pytest
 import warm
 
@@ -14,6 +15,17 @@ def pytest_collection_finish():
     # TensorFlow's converter collects garbage at every export, and goes through
     # all that was ever imported: nearly half of an export's time.
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    # What a test draws is the same whatever ran before it.
+    keras.utils.set_random_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call():
+    keras.utils.set_random_seed(0)  # what its fixtures drew, too
 
 
 @pytest.fixture(scope="session")

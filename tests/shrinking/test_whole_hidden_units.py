@@ -189,6 +189,7 @@ def test_a_training_that_is_broken_off_ends_as_one_that_is_not(tmp_path):
         stack(layers.LSTM(9, return_sequences=True), layers.GRU(8))
         for _ in range(2)
     )
+    broken.set_weights(whole.get_weights())
     for model in (whole, broken):
         model.compile("sgd", "mse", run_eagerly=True)
     fit(whole, 0, 2)
