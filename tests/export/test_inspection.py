@@ -13,6 +13,7 @@ from keras_moduli.export import export_tflite
 from keras_moduli.export import inspect
 from keras_moduli.export.flatbuffers import flatbuffer
 from keras_moduli.export.flatbuffers import sparse_tensors
+from keras_moduli.export.programs import lowering
 
 L = keras.layers
 
@@ -124,6 +125,21 @@ def test_sparse_halves_that_are_gathered_from(tmp_path, monkeypatch):
     assert not inspect(path).warnings
     path.write_bytes(content)
     assert any("gathered from" in text for text in inspect(path).warnings)
+
+
+def test_shapes_that_are_computed_before_a_loop(tmp_path, monkeypatch):
+    """As exports once had them, where the length is open."""
+    model = model_of(L.GRU(8), 0.0, 1, (None, 5))
+    path = tmp_path / "m.tflite"
+    export_tflite(model, path)
+    assert inspect(path).warnings == []
+    monkeypatch.setattr(
+        lowering, "_leading", lambda inputs: keras.ops.shape(inputs)[:-1]
+    )
+    # Right or not: that is chance.
+    export_tflite(model, path, tolerance=1e9)
+    (warning,) = inspect(path).warnings
+    assert "every call but the first" in warning
 
 
 def test_a_file_of_ours(tmp_path):

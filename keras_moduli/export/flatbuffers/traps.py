@@ -116,6 +116,23 @@ def _made_by(model, graph, name, reader):
     return None
 
 
+def _computed_shapes(model):
+    for graph in model.subgraphs:
+        computed = False
+        for operator in graph.operators or []:
+            name = flatbuffer.name_of(model, operator)
+            if name == "RESHAPE" and len(operator.inputs) > 1:
+                shape = graph.tensors[operator.inputs[1]]
+                computed |= flatbuffer.data_of(model, shape) is None
+            if name == "WHILE" and computed:
+                yield (
+                    "a RESHAPE before a loop to a shape that is computed when "
+                    "it runs: the default delegates may answer every call but "
+                    "the first with numbers of the call before"
+                )
+                return
+
+
 def _batched_int8(model):
     for graph, operator in _nodes(model, "BATCH_MATMUL"):
         left, right = (graph.tensors[index] for index in operator.inputs[:2])
@@ -161,5 +178,6 @@ _RULES = (
     _sparse_products,
     _sparse_half,
     _gathered_half,
+    _computed_shapes,
     _batched_int8,
 )

@@ -15,7 +15,7 @@ from keras_moduli.export.layouts.tile_cover import whole_cost
 from keras_moduli.export.layouts.tiled_product import tiled_product
 from keras_moduli.export.programs.lowering import Rewrite
 from keras_moduli.export.programs.lowering import lowerable
-from keras_moduli.export.programs.lowering import parts_of
+from keras_moduli.export.programs.parts import parts_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,12 +174,8 @@ def _gathering_notes(layer, found):
 
 
 def _plain(model):
-    """Recurrent cells computed as they are, inputs before the loop."""
-    return {
-        id(layer): Rewrite({})
-        for layer, _ in lowerable(model)
-        if hasattr(layer, "recurrent_kernel")
-    }
+    """Layers computed as they are, inputs before the loop."""
+    return {id(layer): Rewrite({}) for layer, _ in lowerable(model)}
 
 
 def _zeros(variable):

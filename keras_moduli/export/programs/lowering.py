@@ -14,7 +14,11 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_moduli.export.programs.parts import biases_of
+from keras_moduli.export.programs.parts import parts_of
+from keras_moduli.export.programs.parts import resets_before
 from keras_moduli.models.layers import all_layers
+from keras_moduli.models.layers import quantized_layers
 from keras_moduli.models.layers import replaced
 
 
@@ -31,15 +35,6 @@ class Rewrite:
 
     products: dict
     order: np.ndarray | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """One kernel, or what one product takes of it: `gates` side by side."""
-
-    kernel: np.ndarray
-    gates: int
-    recurrent: bool = False
 
 
 @contextlib.contextmanager
@@ -75,47 +70,13 @@ def lowerable(model):
     # Exactly these classes: a subclass may compute otherwise.
     layers = all_layers(model)
     alone = {id(_only_cell(layer)) for layer in layers}
+    # Nor what `quantize` has changed, which multiplies otherwise, too.
+    quantized = {id(layer) for layer, _ in quantized_layers(model)}
     return [
-        (layer, id(layer) in alone) for layer in layers if type(layer) in _CALLS
+        (layer, id(layer) in alone)
+        for layer in layers
+        if type(layer) in _CALLS and id(layer) not in quantized
     ]
-
-
-def parts_of(layer, order=None):
-    """The products that a lowerable layer makes: `{name: Part}`.
-
-    Args:
-        layer: A cell or Dense layer.
-        order: A renumbering of its units.
-    """
-    gates = _GATES[type(layer)]
-    kernel = keras.ops.convert_to_numpy(layer.kernel)
-    parts = {"kernel": Part(_columns(kernel, gates, order), gates)}
-    if type(layer) is keras.layers.Dense:
-        return parts
-    recurrent = keras.ops.convert_to_numpy(layer.recurrent_kernel)
-    recurrent = _columns(recurrent, gates, order)
-    if order is not None:
-        recurrent = recurrent[order]
-    if _resets_before(layer):
-        # The candidate's product waits for the reset gate.
-        middle = 2 * layer.units
-        parts["gates"] = Part(recurrent[:, :middle], 2, True)
-        parts["candidate"] = Part(recurrent[:, middle:], 1, True)
-    else:
-        parts["recurrent_kernel"] = Part(recurrent, gates, True)
-    return parts
-
-
-def _resets_before(layer):
-    return not getattr(layer, "reset_after", True)
-
-
-def _columns(array, gates, order):
-    """Reorders the units within every gate of the last axis."""
-    if order is None:
-        return array
-    blocks = array.reshape(*array.shape[:-1], gates, len(order))
-    return blocks[..., order].reshape(array.shape)
 
 
 def _multiplications(layer, rewrite):
@@ -128,15 +89,6 @@ def _multiplications(layer, rewrite):
         name: rewrite.products.get(name) or plain(part)
         for name, part in parts_of(layer, rewrite.order).items()
     }
-
-
-def _biases(layer, rewrite):
-    """The input's and the state's bias; 0 where there is none."""
-    if layer.bias is None:
-        return 0, 0
-    bias = keras.ops.convert_to_numpy(layer.bias)
-    bias = _columns(bias, _GATES[type(layer)], rewrite.order)
-    return tuple(bias) if bias.ndim == 2 else (bias, 0)
 
 
 def _gates(tensor, count):
@@ -168,12 +120,12 @@ def _lstm(cell, rewrite):
 
 
 def _gru(cell, rewrite):
-    return (_gru_before if _resets_before(cell) else _gru_after)(cell, rewrite)
+    return (_gru_before if resets_before(cell) else _gru_after)(cell, rewrite)
 
 
 def _gru_after(cell, rewrite):
     recurrent = _multiplications(cell, rewrite)["recurrent_kernel"]
-    _, bias = _biases(cell, rewrite)
+    _, bias = biases_of(cell, rewrite.order)
 
     def step(x, h):
         inputs, states = _gates(x, 3), _gates(recurrent(h) + bias, 3)
@@ -206,16 +158,30 @@ def _forward(layer, rewrite):
     Inputs may have any number of leading axes.
     """
     multiply = _multiplications(layer, rewrite)["kernel"]
-    bias, _ = _biases(layer, rewrite)
+    bias, _ = biases_of(layer, rewrite.order)
     rows = layer.kernel.shape[0]
 
     def forward(inputs):
+        if len(inputs.shape) == 2:
+            return multiply(inputs) + bias
         # Products are made of matrices: the runtimes' fast case.
         flat = keras.ops.reshape(inputs, (-1, rows))
-        shape = (*keras.ops.shape(inputs)[:-1], layer.kernel.shape[1])
+        shape = (*_leading(inputs), layer.kernel.shape[1])
         return keras.ops.reshape(multiply(flat) + bias, shape)
 
     return forward
+
+
+def _leading(inputs):
+    """The sizes of all axes but the last, -1 for the one that is open.
+
+    Where a shape before a loop is computed, LiteRT's default delegates may
+    answer every call but the first with numbers of the call before.
+    """
+    sizes = tuple(inputs.shape[:-1])
+    if sizes.count(None) > 1:
+        return keras.ops.shape(inputs)[:-1]
+    return [-1 if size is None else size for size in sizes]
 
 
 def _cell(layer, rewrite):
@@ -288,9 +254,3 @@ _STEPS = {
     keras.layers.GRUCell: _gru,
 }
 _CALLS = dict.fromkeys(_STEPS, _cell) | {keras.layers.Dense: _dense}
-_GATES = {
-    keras.layers.SimpleRNNCell: 1,
-    keras.layers.LSTMCell: 4,
-    keras.layers.GRUCell: 3,
-    keras.layers.Dense: 1,
-}
