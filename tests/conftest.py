@@ -17,6 +17,15 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten():
+    """Leaves nothing of a module for later ones' garbage collections."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
     # What a test draws is the same whatever ran before it.
