@@ -26,8 +26,8 @@ def fill(content):
     found = [
         (graph, index)
         for graph in model.subgraphs
-        for index in range(len(graph.tensors))
-        if _is_zeros_of_a_loop(model, graph, index)
+        for index in _only_for_loops(model, graph)
+        if _is_zeros(model, graph.tensors[index])
     ]
     if not found:
         return content
@@ -36,15 +36,17 @@ def fill(content):
     return flatbuffer.write(model)
 
 
-def _is_zeros_of_a_loop(model, graph, index):
-    tensor = graph.tensors[index]
-    users = [o for o in graph.operators or [] if index in o.inputs]
-    if (
-        not users
-        or index in graph.outputs
-        or flatbuffer.type_of(tensor) != "float32"
-        or any(flatbuffer.name_of(model, user) != "WHILE" for user in users)
-    ):
+def _only_for_loops(model, graph):
+    """The tensors that loops take, and nothing else does."""
+    loops, others = set(), set(graph.outputs)
+    for operator in graph.operators or []:
+        is_loop = flatbuffer.name_of(model, operator) == "WHILE"
+        (loops if is_loop else others).update(operator.inputs)
+    return sorted(loops - others)
+
+
+def _is_zeros(model, tensor):
+    if flatbuffer.type_of(tensor) != "float32":
         return False
     values = flatbuffer.constant(model, tensor)
     return values is not None and values.size >= _SMALLEST and not values.any()
