@@ -1,6 +1,8 @@
 """What pruning costs, next to TF-MOT, in one run.
 
     python benchmarks/pruning.py [--quick]
+    KERAS_BACKEND=jax python benchmarks/pruning.py    # what masks cost a step
+    KERAS_BACKEND=torch python benchmarks/pruning.py  # there
 
 Each pair is measured in turns, so that a busy machine slows both; medians of
 the turns are compared.
@@ -181,17 +183,9 @@ def peak(name, units, batches):
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller sizes")
-    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.peak:
-        name, units, batches = arguments.peak
-        return peak(name, int(units), int(batches))
-    quick = arguments.quick
-    print("| what | ours | compared with | ratio |\n|---|---|---|---|")
-    for units in [512] if quick else [512, 2048]:
+def print_updates(sizes):
+    """Mask updates beside TF-MOT's, as lines of the table."""
+    for units in sizes:
         shape, seconds = update(units, turns=5)
         ours, theirs = seconds["ours"] * 1e3, seconds["theirs"] * 1e3
         print(
@@ -200,10 +194,12 @@ def main():
             f"| {theirs / ours:.0f} x faster |",
             flush=True,
         )
-    # Enough batches that what a `fit` does once does not count.
-    between = {128: 30} if quick else {128: 300, 512: 100}
+
+
+def print_steps(between, turns):
+    """Steps between updates, of any backend, as lines of the table."""
     for units, batches in between.items():
-        pairs = between_updates(units, batches, turns=3 if quick else 15)
+        pairs = between_updates(units, batches, turns)
         for what, each in zip(("", ", of processors"), pairs, strict=True):
             ours, plain = (
                 statistics.median(each[name]) * 1e3
@@ -215,7 +211,10 @@ def main():
                 f"| {ratio(each)} |",
                 flush=True,
             )
-    units, batches = (128, 20) if quick else (512, 100)
+
+
+def print_fits(units, batches, large):
+    """A whole fit beside TF-MOT's, and its memory, as lines of the table."""
     seconds = whole_fit(units, batches)
     ours, theirs = seconds["ours"], seconds["theirs"]
     print(
@@ -223,15 +222,34 @@ def main():
         f"| TF-MOT {theirs:.1f} s | {theirs / ours:.2f} x faster |",
         flush=True,
     )
-    units = 512 if quick else 2048
-    peaks = peak_memory(units, 4)
+    peaks = peak_memory(large, 4)
     added = peaks["with"] - peaks["without"]
-    weights = units * units * 4 * 4
+    weights = large * large * 4 * 4
     print(
-        f"| peak memory added to a fit, LSTM({units}) | {added / 1e6:.0f} MB "
+        f"| peak memory added to a fit, LSTM({large}) | {added / 1e6:.0f} MB "
         f"| pruned weights {weights / 1e6:.0f} MB "
         f"| {max(added, 0) / weights:.2f} x |"
     )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="smaller sizes")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak:
+        name, units, batches = arguments.peak
+        return peak(name, int(units), int(batches))
+    quick = arguments.quick
+    tensorflow = keras.backend.backend() == "tensorflow"
+    print("| what | ours | compared with | ratio |\n|---|---|---|---|")
+    if tensorflow:
+        print_updates([512] if quick else [512, 2048])
+    # Enough batches that what a `fit` does once does not count.
+    between = {128: 30} if quick else {128: 300, 512: 100}
+    print_steps(between, turns=3 if quick else 15)
+    if tensorflow:
+        print_fits(*((128, 20, 512) if quick else (512, 100, 2048)))
 
 
 if __name__ == "__main__":

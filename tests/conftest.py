@@ -1,6 +1,7 @@
 """What tests of several rooms share."""
 
 import gc
+from pathlib import Path
 
 import keras
 import pytest
@@ -9,6 +10,15 @@ import warm
 from keras_moduli.export.conversion import calibration
 
 COLD = calibration._process
+
+
+# Rooms whose modules take longest: two processes end together if these begin.
+LONG = ("experiments", "whole")
+
+
+def pytest_collection_modifyitems(items):
+    tests = Path(__file__).parent
+    items.sort(key=lambda i: i.path.relative_to(tests).parts[0] not in LONG)
 
 
 def pytest_collection_finish():

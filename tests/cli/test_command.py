@@ -15,6 +15,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_help_says_nothing_else():
     done = run("--help")
     assert done.returncode == 0 and done.stderr == ""

@@ -67,6 +67,7 @@ def assert_pictures(folder, result, names):
         assert (folder / f"{name}.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_job_with_connections_from_the_first_step(tmp_path):
     settings = fixed("near+random:0.5", "recurrent")
     job = Job.start(tmp_path / "run", settings, beside=["plain"])

@@ -61,7 +61,9 @@ def blocks(model):
 
 
 @pytest.mark.parametrize("layout", ["dense", "sparse", "tiled", "gathered"])
-@pytest.mark.parametrize("quantization", [None, "int8"])
+@pytest.mark.parametrize(
+    "quantization", [None, pytest.param("int8", marks=pytest.mark.slow)]
+)
 def test_no_shape_is_computed_before_a_loop(tmp_path, layout, quantization):
     layers = [
         L.Dense(64),

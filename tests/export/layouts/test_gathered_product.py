@@ -94,7 +94,10 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("quantization", [None, "float16", "int8"])
+@pytest.mark.parametrize(
+    "quantization",
+    [None, pytest.param("float16", marks=pytest.mark.slow), "int8"],
+)
 def test_files_are_right_and_small(name, quantization, tmp_path):
     model, path = MODELS[name](), tmp_path / "m.tflite"
     report = export_tflite(
