@@ -3,6 +3,8 @@
     python benchmarks/export.py            # the full table, about 10 minutes
     python benchmarks/export.py --quick    # small models, about 2 minutes
     python benchmarks/export.py --only shared  # groups that share sources
+    python benchmarks/export.py --only shared --features 16 --outputs 0
+                                               # nearly the layer alone
 
 All forms of one model are timed in turn, run by run, with one thread and the
 default delegates, so that whatever else the machine does disturbs them alike.
@@ -10,6 +12,7 @@ Ratios are against the dense float32 file of the same model.
 """
 
 import argparse
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -29,7 +32,7 @@ from keras_moduli.pruning.ranking import highest_along
 from keras_moduli.pruning.ranking import kept_count
 from keras_moduli.pruning.ranking import lowest
 
-FEATURES, STEPS, OUTPUTS = 64, 20, 64
+STEPS = 20
 
 LAYERS = {
     "LSTM": keras.layers.LSTM,
@@ -53,14 +56,14 @@ CASES = [
     ),
     *(
         (
-            f"shared sources, groups of {group}",
+            "shared sources, groups of 128",
             multiple,
-            SharedSources(group),
+            SharedSources(128),
             0.9,
             "recurrent",
             [(None, "gathered"), ("int8", "gathered")],
         )
-        for multiple, group in ((0.5, 64), (1, 64), (2, 128))
+        for multiple in (0.5, 1, 2)
     ),
     (
         "unstructured",
@@ -74,16 +77,17 @@ CASES = [
 ]
 
 
-def pruned_model(kind, units, pattern, sparsity, weights):
+def pruned_model(size, kind, units, pattern, sparsity, weights):
     """A model with random weights, pruned by magnitude in a pattern."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
-            keras.Input((STEPS, FEATURES), name="x"),
+            keras.Input((STEPS, size.features), name="x"),
             LAYERS[kind](units, name="rnn"),
-            keras.layers.Dense(OUTPUTS, name="out"),
         ]
     )
+    if size.outputs:
+        model.add(keras.layers.Dense(size.outputs, name="out"))
     for variable in select(model, weights).values():
         kernel = keras.ops.convert_to_numpy(variable)
         # A layer's gates stand side by side; the read-out has one.
@@ -109,13 +113,13 @@ def magnitude_pruned(kernel, pattern, sparsity):
     return kernel * pattern.expand(alive, kernel.shape)
 
 
-def tflite_rows(kind, case, base, rounds):
+def tflite_rows(size, kind, case):
     """The table's lines for one model in all forms of file."""
     name, multiple, pattern, sparsity, weights, forms = case
-    units = int(base * multiple)
-    model = pruned_model(kind, units, pattern, sparsity, weights)
+    units = int(size.base * multiple)
+    model = pruned_model(size, kind, units, pattern, sparsity, weights)
     forms = DENSE + forms
-    x = np.random.default_rng(0).normal(size=(1, STEPS, FEATURES))
+    x = np.random.default_rng(0).normal(size=(1, STEPS, size.features))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i}.tflite" for i in range(len(forms))]
         reports = [
@@ -123,7 +127,7 @@ def tflite_rows(kind, case, base, rounds):
             for form, path in zip(forms, paths, strict=True)
         ]
         times = latencies(
-            paths, {"x": x.astype("float32")}, rounds=rounds, seconds=60
+            paths, {"x": x.astype("float32")}, rounds=size.rounds, seconds=60
         )
     zeros = np.mean(model.get_layer("rnn").cell.recurrent_kernel == 0)
     return [
@@ -137,10 +141,11 @@ def tflite_rows(kind, case, base, rounds):
     ]
 
 
-def streaming_rows(base, rounds):
+def streaming_rows(size):
     """The table's lines for one step at a time, an LSTM in all forms."""
-    units, group = 2 * base, 128
-    model = pruned_model("LSTM", units, SharedSources(group), 0.9, "recurrent")
+    units = 2 * size.base
+    pattern = SharedSources(128)
+    model = pruned_model(size, "LSTM", units, pattern, 0.9, "recurrent")
     forms = [*DENSE, (None, "gathered"), ("int8", "gathered")]
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i}.tflite" for i in range(len(forms))]
@@ -151,7 +156,7 @@ def streaming_rows(base, rounds):
             name: np.zeros(one["shape"], one["dtype"])
             for name, one in runner.get_input_details().items()
         }
-        times = latencies(paths, inputs, rounds=rounds, seconds=60)
+        times = latencies(paths, inputs, rounds=size.rounds, seconds=60)
     return [
         f"| LSTM({units}) | {layout}, {quantization or 'float32'} "
         f"| {1e3 * time:.1f} | {times[0] / time:.1f} | {times[1] / time:.1f} |"
@@ -159,12 +164,13 @@ def streaming_rows(base, rounds):
     ]
 
 
-def folder_rows(base):
+def folder_rows(size):
     """The table's lines for SavedModel folders."""
     rows = []
     for sparsity in (0.9, 0.98):
+        units = 2 * size.base
         model = pruned_model(
-            "LSTM", 2 * base, Unstructured(), sparsity, "kernels"
+            size, "LSTM", units, Unstructured(), sparsity, "kernels"
         )
         with tempfile.TemporaryDirectory() as folder:
             dense, compact = (
@@ -172,11 +178,21 @@ def folder_rows(base):
                 for layout in ("dense", "compact")
             )
         rows.append(
-            f"| LSTM({2 * base}) | {sparsity:.0%} unstructured "
+            f"| LSTM({units}) | {sparsity:.0%} unstructured "
             f"| {dense.bytes / 1e6:.2f} | {compact.bytes / 1e6:.2f} "
             f"| {dense.bytes / compact.bytes:.1f} |"
         )
     return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """What all models have in common."""
+
+    base: int  # units
+    rounds: int
+    features: int
+    outputs: int
 
 
 def main():
@@ -184,27 +200,32 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--layers", nargs="+", default=list(LAYERS))
     parser.add_argument("--only", default="", help="a word of the zeros' name")
+    parser.add_argument("--features", type=int, default=64)
+    parser.add_argument(
+        "--outputs", type=int, default=64, help="0: no read-out"
+    )
     arguments = parser.parse_args()
     base, rounds = (128, 50) if arguments.quick else (512, 300)
+    size = Size(base, rounds, arguments.features, arguments.outputs)
     print(
         "| model | zeros | file | MB | times smaller | ms | times faster "
         "| relative difference |\n|---|---|---|---|---|---|---|---|"
     )
     for kind in arguments.layers:
         for case in (case for case in CASES if arguments.only in case[0]):
-            for row in tflite_rows(kind, case, base, rounds):
+            for row in tflite_rows(size, kind, case):
                 print(row, flush=True)
     print(
         "\n| one step, 90 % in groups of 128 | file | us "
         "| times faster than float32 | than int8 |\n|---|---|---|---|---|"
     )
-    for row in streaming_rows(base, rounds):
+    for row in streaming_rows(size):
         print(row, flush=True)
     print(
         "\n| model | zeros | dense folder, MB | compact folder, MB "
         "| times smaller |\n|---|---|---|---|---|"
     )
-    for row in folder_rows(base):
+    for row in folder_rows(size):
         print(row, flush=True)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from keras_moduli.export.flatbuffers import flatbuffer
 
 _PASSED = ("RESHAPE", "TRANSPOSE", "QUANTIZE", "DEQUANTIZE")
+# Which input is taken apart.
+_SPLIT = {"SPLIT": 1, "SPLIT_V": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,15 +168,17 @@ class _Graph:
 
     def gathered(self, index):
         """How many sources GATHER took for a tensor, `None` if none."""
-        maker = self._maker.get(int(index))
-        while self.name(maker) in _PASSED:
-            maker = self._maker.get(int(maker.inputs[0]))
+        maker, parts = self._maker.get(int(index)), 1
+        while self.name(maker) in (*_PASSED, *_SPLIT):
+            source = _SPLIT.get(self.name(maker), 0)
+            parts *= len(maker.outputs)  # one gather may be for all groups
+            maker = self._maker.get(int(maker.inputs[source]))
         if self.name(maker) != "GATHER":
             return None
         indices = self.tensors[int(maker.inputs[1])]
         if flatbuffer.data_of(self.model, indices) is None:
             return None
-        return math.prod(map(int, indices.shape))
+        return math.prod(map(int, indices.shape)) // parts
 
     def group_size(self, operator, columns):
         """The last axis, once gates have an axis of their own."""
