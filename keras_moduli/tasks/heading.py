@@ -232,13 +232,7 @@ class Heading(Generated):
 
     metric = "angular_error"
     metric_label = "angular error (degrees)"
-    presets = {
-        "small": {
-            "steps": 3000,
-            "epochs": 20,
-            "factor": 1e-3,
-        },
-    }
+    presets = {"small": {"steps": 3000, "epochs": 20, "factor": 1e-3}}
 
     def __post_init__(self):
         positive_integers(
