@@ -244,7 +244,7 @@ def test_a_job_cannot_go_on_with_other_text(settings, tmp_path, text_file):
         Job.resume(tmp_path / "run", "language", {})
 
 
-@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("epochs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_training_goes_on_to_the_same_model(
     settings, model, tmp_path, monkeypatch, epochs
 ):

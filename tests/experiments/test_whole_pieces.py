@@ -139,6 +139,7 @@ def test_trained_points_move_and_rest_in_the_stabiliser_epochs(tmp_path):
         assert not ticket[path][~mask].any()
 
 
+@pytest.mark.slow
 def test_the_kept_language_model_carries_nothing(tmp_path, text_file):
     settings = language(text_file, sparsity=0.0)
     run = Run(tmp_path / "run", settings, settings.make_task())

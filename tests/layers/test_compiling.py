@@ -1,6 +1,5 @@
 """Converted models go on training where they were."""
 
-import itertools
 
 import keras
 import numpy as np
@@ -49,14 +48,9 @@ def masks(sparse, plain):
     return {path: layers.mask(*place) for path, place in pairs}
 
 
-QUICK = "adam", "kernel_fan_in"
-CASES = [
-    pytest.param(*case, marks=[] if case == QUICK else pytest.mark.slow)
-    for case in itertools.product(OPTIMIZERS, INPUTS)
-]
-
-
-@pytest.mark.parametrize("name, inputs", CASES)
+@pytest.mark.slow
+@pytest.mark.parametrize("inputs", INPUTS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_next_steps_are_those_of_the_masked_plain_model(name, inputs):
     sparse = trained(OPTIMIZERS[name](), **INPUTS[inputs])
     plain = layers.to_plain(sparse)

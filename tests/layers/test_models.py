@@ -133,7 +133,11 @@ def wrapped(name, inputs):
     yield keras.layers.RNN(keras.layers.StackedRNNCells(cells))
 
 
-@pytest.mark.parametrize("inputs", [{}, {"kernel_fan_in": 2}], ids=str)
+@pytest.mark.parametrize(
+    "inputs",
+    [pytest.param({}, marks=pytest.mark.slow), {"kernel_fan_in": 2}],
+    ids=str,
+)
 @pytest.mark.parametrize("wrapper", range(3))
 @pytest.mark.parametrize("name", NAMES)
 def test_wrappers(tmp_path, name, wrapper, inputs):

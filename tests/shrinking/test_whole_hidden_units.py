@@ -62,6 +62,7 @@ BUILDERS = {
     "branched": branched,
     "nested": nested,
 }
+LARGE = "deep", "both", "branched"
 
 
 def prune(model, sparsity=0.6, epochs=2, **arguments):
@@ -94,7 +95,17 @@ def units(model):
     return found
 
 
-@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(
+            build,
+            id=name,
+            marks=pytest.mark.slow if name in LARGE else [],
+        )
+        for name, build in BUILDERS.items()
+    ],
+)
 def test_the_small_net_has_as_many_units_as_asked_and_computes_the_same(build):
     model = build()
     before = units(model)

@@ -119,6 +119,7 @@ def test_files_are_right_and_small(name, quantization, tmp_path):
         np.testing.assert_allclose(got, wanted, atol=atol)
 
 
+@pytest.mark.slow
 def test_one_product_for_each_group_in_full_integers(tmp_path):
     model, path = MODELS["lstm"](), tmp_path / "m.tflite"
     examples = np.random.default_rng(0).normal(size=(20, 6, 40))
