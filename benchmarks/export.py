@@ -205,7 +205,7 @@ def main():
         "--outputs", type=int, default=64, help="0: no read-out"
     )
     arguments = parser.parse_args()
-    base, rounds = (128, 50) if arguments.quick else (512, 300)
+    base, rounds = (256, 30) if arguments.quick else (512, 300)
     size = Size(base, rounds, arguments.features, arguments.outputs)
     print(
         "| model | zeros | file | MB | times smaller | ms | times faster "
