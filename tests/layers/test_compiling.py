@@ -1,6 +1,5 @@
 """Converted models go on training where they were."""
 
-
 import keras
 import numpy as np
 import pytest
