@@ -1,6 +1,6 @@
 """Size and speed of every form of exported file, in one run.
 
-    python benchmarks/export.py            # the full table, about 10 minutes
+    python benchmarks/export.py            # the full table, about 5 minutes
     python benchmarks/export.py --quick    # small models, about 2 minutes
     python benchmarks/export.py --only shared  # groups that share sources
     python benchmarks/export.py --only shared --features 16 --outputs 0
