@@ -33,6 +33,7 @@ from keras_moduli.pruning.ranking import kept_count
 from keras_moduli.pruning.ranking import lowest
 
 STEPS = 20
+SHARED = SharedSources(128)
 
 LAYERS = {
     "LSTM": keras.layers.LSTM,
@@ -58,7 +59,7 @@ CASES = [
         (
             "shared sources, groups of 128",
             multiple,
-            SharedSources(128),
+            SHARED,
             0.9,
             "recurrent",
             [(None, "gathered"), ("int8", "gathered")],
@@ -75,6 +76,16 @@ CASES = [
     ),
     ("unstructured", 1, Unstructured(), 0.98, "rnn", [(None, "sparse")]),
 ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """What all models have in common."""
+
+    base: int  # units
+    rounds: int
+    features: int
+    outputs: int
 
 
 def pruned_model(size, kind, units, pattern, sparsity, weights):
@@ -144,8 +155,7 @@ def tflite_rows(size, kind, case):
 def streaming_rows(size):
     """The table's lines for one step at a time, an LSTM in all forms."""
     units = 2 * size.base
-    pattern = SharedSources(128)
-    model = pruned_model(size, "LSTM", units, pattern, 0.9, "recurrent")
+    model = pruned_model(size, "LSTM", units, SHARED, 0.9, "recurrent")
     forms = [*DENSE, (None, "gathered"), ("int8", "gathered")]
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i}.tflite" for i in range(len(forms))]
@@ -183,16 +193,6 @@ def folder_rows(size):
             f"| {dense.bytes / compact.bytes:.1f} |"
         )
     return rows
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """What all models have in common."""
-
-    base: int  # units
-    rounds: int
-    features: int
-    outputs: int
 
 
 def main():
