@@ -126,6 +126,8 @@ def test_tiled_files_give_what_keras_gives(name, tmp_path):
         np.testing.assert_array_equal(weight, value)
 
 
+# On some of the inputs that the export makes up int8 is further off.
+@pytest.mark.filterwarnings("ignore::keras_moduli.export.CoarseWarning")
 @pytest.mark.parametrize(
     "quantization, atol", [("int8", 0.03), ("float16", 2e-3)]
 )
