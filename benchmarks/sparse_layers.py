@@ -1,8 +1,9 @@
 """Sparse layers beside Keras's dense ones: training steps, and files.
 
-    python benchmarks/sparse_layers.py                    # TensorFlow
-    KERAS_BACKEND=jax python benchmarks/sparse_layers.py  # no files there
-    python benchmarks/sparse_layers.py --quick            # small, a minute
+    python benchmarks/sparse_layers.py                      # TensorFlow
+    KERAS_BACKEND=jax python benchmarks/sparse_layers.py    # no files there
+    KERAS_BACKEND=torch python benchmarks/sparse_layers.py  # nor there
+    python benchmarks/sparse_layers.py --quick              # small, a minute
 
 A tenth of the recurrent weights, in groups that share their sources. A Dense
 layer has no sparse form in training: the one here has a mask, and shows what
