@@ -5,14 +5,17 @@
     KERAS_BACKEND=torch python benchmarks/sparse_layers.py  # nor there
     python benchmarks/sparse_layers.py --quick              # small, a minute
 
-A tenth of the recurrent weights, in groups that share their sources. A Dense
-layer has no sparse form in training: the one here has a mask, and shows what
-its file gains. All models of one size take a step in turn, and so do their
-files, float32 with one thread, so that whatever else the machine does disturbs
-them alike; ratios are of medians, with the quartiles of the steps.
+A share of the recurrent weights, in groups that share their sources, beside
+the dense layer, and beside the dense twin, which has as many weights in all and
+fewer units. A Dense layer has no sparse form in training: the one here has a
+mask, and shows what its file gains. All models of one size take a step in turn,
+and so do their files, float32 with one thread, so that whatever else the
+machine does disturbs them alike; ratios are of medians, with the quartiles of
+the steps.
 """
 
 import argparse
+import bisect
 import tempfile
 import time
 from pathlib import Path
@@ -26,26 +29,27 @@ from keras_moduli import layers
 from keras_moduli.export import export_tflite
 from keras_moduli.export.timing import latencies
 
-FEATURES, OUTPUTS, FAN_IN = 64, 97, 0.1
+FEATURES, OUTPUTS = 64, 97
 PAIRS = {
     "LSTM": (keras.layers.LSTM, layers.SparseLSTM),
     "GRU": (keras.layers.GRU, layers.SparseGRU),
     "SimpleRNN": (keras.layers.SimpleRNN, layers.SparseSimpleRNN),
 }
-# Layer, units, batch, steps, sizes of groups.
+# Layer, units, share of weights, batch, steps, sizes of groups.
 CASES = [
-    ("LSTM", 1024, 32, 32, (64, 128)),
-    ("LSTM", 512, 64, 64, (64, 128)),
-    ("GRU", 1024, 32, 32, (64, 128)),
-    ("GRU", 512, 64, 64, (64, 128)),
-    ("SimpleRNN", 1024, 32, 32, (64, 128)),
-    ("Dense", 1024, 256, None, (64, 128)),
+    ("LSTM", 1024, 0.1, 32, 32, (64, 128)),
+    ("LSTM", 512, 0.1, 64, 64, (64, 128)),
+    ("LSTM", 384, 0.25, 32, 64, (64, 128)),
+    ("GRU", 1024, 0.1, 32, 32, (64, 128)),
+    ("GRU", 512, 0.1, 64, 64, (64, 128)),
+    ("SimpleRNN", 1024, 0.1, 32, 32, (64, 128)),
+    ("Dense", 1024, 0.1, 256, None, (64, 128)),
 ]
 QUICK = [
-    ("LSTM", 128, 8, 8, (32,)),
-    ("GRU", 128, 8, 8, (32,)),
-    ("SimpleRNN", 128, 8, 8, (32,)),
-    ("Dense", 256, 8, None, (32,)),
+    ("LSTM", 128, 0.1, 8, 8, (32,)),
+    ("GRU", 128, 0.1, 8, 8, (32,)),
+    ("SimpleRNN", 128, 0.1, 8, 8, (32,)),
+    ("Dense", 256, 0.1, 8, None, (32,)),
 ]
 
 
@@ -62,8 +66,8 @@ def network(layer, shape):
     return model
 
 
-def recurrent_models(kind, units, steps, groups):
-    """The dense model and the sparse ones, by name."""
+def recurrent_models(kind, units, share, steps, groups):
+    """The dense model, the sparse ones, and the dense twin, by name."""
     plain, sparse = PAIRS[kind]
     shape = (steps, FEATURES)
     models = {"dense": network(plain(units, return_sequences=True), shape)}
@@ -71,16 +75,25 @@ def recurrent_models(kind, units, steps, groups):
         layer = sparse(
             units,
             return_sequences=True,
-            fan_in=FAN_IN,
+            fan_in=share,
             group_size=group,
             connections="random",  # which does not matter to the time
             seed=0,
         )
         models[f"groups of {group}"] = network(layer, shape)
+    weights = models[f"groups of {groups[0]}"].count_params()
+
+    def dense(units):
+        return network(plain(units, return_sequences=True), shape)
+
+    few = bisect.bisect_right(
+        range(1, units), weights, key=lambda n: dense(n).count_params()
+    )
+    models[f"dense twin, {few} units"] = dense(few)
     return models
 
 
-def dense_models(units, groups):
+def dense_models(units, share, groups):
     """A Dense layer between as many units, and those with masks, by name."""
     models = {}
     for group in (None, *groups):
@@ -89,19 +102,19 @@ def dense_models(units, groups):
         models[name] = model = network(layer, (units,))
         if group is not None:
             masks = fixed_masks(
-                model, FAN_IN, "random", weights="hidden", group_size=group
+                model, share, "random", weights="hidden", group_size=group
             )
             apply_masks(model, masks, rescale=True)
     return models
 
 
-def rows(kind, units, batch, steps, groups, rounds):
+def rows(kind, units, share, batch, steps, groups, rounds):
     """The table's lines for one size."""
     if kind == "Dense":
-        models = dense_models(units, groups)
+        models = dense_models(units, share, groups)
         size, shape = f"Dense({units}) of {units}, {batch}", (units,)
     else:
-        models = recurrent_models(kind, units, steps, groups)
+        models = recurrent_models(kind, units, share, steps, groups)
         size, shape = f"{kind}({units}), {batch} x {steps}", (steps, FEATURES)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, *shape)).astype("float32")
@@ -113,7 +126,7 @@ def rows(kind, units, batch, steps, groups, rounds):
         low, median, high = 1e3 * np.percentile(taken, [25, 50, 75])
         ratio = 1e3 * np.median(seconds["dense"]) / median
         yield (
-            f"| {size} | {name} | {median:.1f} "
+            f"| {size}, {share:.0%} | {name} | {median:.1f} "
             f"({low:.1f} to {high:.1f}) | {ratio:.2f} "
             f"| {weights[name] / weights['dense']:.3f} | {files[name]} |"
         )
@@ -140,7 +153,7 @@ def files_of(models, x, rounds):
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i}.tflite" for i in range(len(models))]
         for path, (name, model) in zip(paths, models.items(), strict=True):
-            layout = "dense" if name == "dense" else "gathered"
+            layout = "dense" if name.startswith("dense") else "gathered"
             export_tflite(model, path, layout=layout, optimize_for="latency")
         taken = latencies(paths, {"x": x}, rounds=10 * rounds, seconds=60)
         sizes = [path.stat().st_size for path in paths]
@@ -172,9 +185,9 @@ def main():
     given = parser.parse_args()
     print(f"{keras.backend.backend()}, one training step, and one file:\n")
     print(
-        "| layer, batch x steps | form | ms (quartiles) | times faster "
-        "| recurrent weights and moments | file, ms | times faster "
-        "| times smaller |\n" + "|---" * 8 + "|"
+        "| layer, batch x steps, share | form | ms (quartiles) "
+        "| times faster | recurrent weights and moments | file, ms "
+        "| times faster | times smaller |\n" + "|---" * 8 + "|"
     )
     for case in QUICK if given.quick else CASES:
         for row in rows(*case, given.rounds):

@@ -37,8 +37,11 @@ class Gathering:
         size, gates = self.size, last - first
         if gates != self.gates:
             weight = weight[:, :, first * size : last * size]
-        read = ops.take(x, self.sources.reshape(-1), axis=1)
-        read = ops.transpose(ops.reshape(read, (-1, groups, count)), (1, 0, 2))
+        read = self.sources.reshape(-1)
+        # Groups that read only themselves read everything in its order.
+        if not np.array_equal(read, np.arange(self.rows)):
+            x = ops.take(x, read, axis=1)
+        read = ops.transpose(ops.reshape(x, (-1, groups, count)), (1, 0, 2))
         product = ops.matmul(read, weight)  # groups, batch, gates * size
         product = ops.reshape(product, (groups, -1, gates, size))
         product = ops.transpose(product, (1, 2, 0, 3))
