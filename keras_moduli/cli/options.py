@@ -71,7 +71,7 @@ RUN_OPTIONS = {
     "sparsity": Option(
         float,
         "X",
-        "fraction of the pruned weights to set to zero (default: 0.9)",
+        "fraction of the pruned weights to set to zero (default: 0.75)",
     ),
     "weights": Option(
         str,
@@ -97,7 +97,7 @@ RUN_OPTIONS = {
         int,
         "N",
         "consecutive neurons that read the same others; from 8 on, with fixed "
-        "connections, training is as sparse as the model (default: 32)",
+        "connections, training is as sparse as the model (default: 64)",
     ),
     "pattern": Option(
         str,

@@ -95,7 +95,7 @@ def test_a_task_in_the_registry_has_its_options(capsys, monkeypatch):
     assert said["batch_size"].startswith("sequences in a batch (default: ")
     assert stated(said["batch_size"], "echo") == "8"
     assert said["units"].endswith("; echo: hidden units (default: 16)")
-    assert stated(said["units"], "language") == "512"
+    assert stated(said["units"], "language") == "384"
     assert "loud for echo" in said["preset"]
 
     given = options.given(

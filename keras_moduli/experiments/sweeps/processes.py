@@ -26,7 +26,7 @@ class Processes:
 
     def start(self, folder, deadline=None):
         """Starts the run of a folder; returns what the others need."""
-        return launch(folder, deadline)
+        return launch(folder, deadline, self.jobs)
 
     def ended(self, process):
         """Whether a run is over, well or badly."""
@@ -40,8 +40,14 @@ class Processes:
         process.kill()
 
 
-def launch(folder, deadline=None):
-    """The process of one run; it dies with the process that launched it."""
+def launch(folder, deadline=None, jobs=1):
+    """The process of one run; it dies with the process that launched it.
+
+    Args:
+        folder: The run's.
+        deadline: When it has to break off.
+        jobs: How many share this machine.
+    """
     moment = [] if deadline is None else [str(deadline)]
     with open(Path(folder) / "log.txt", "ab") as log:
         return subprocess.Popen(
@@ -49,8 +55,19 @@ def launch(folder, deadline=None):
                 *(sys.executable, "-m", _WORKER),
                 *(str(folder), *moment),
             ],
-            env={**_KEEP_MEMORY, **os.environ},
+            env={**_KEEP_MEMORY, **_threads(jobs), **os.environ},
             stdin=subprocess.PIPE,  # closes when this process dies
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+
+
+def _threads(jobs):
+    """As many threads for TensorFlow as leave the others theirs.
+
+    By itself it takes one for each core, and two runs on two cores spend a
+    third of their time on waiting for each other's.
+    """
+    if jobs == 1:
+        return {}
+    return {"TF_NUM_INTRAOP_THREADS": str(max(1, os.cpu_count() // jobs))}

@@ -88,9 +88,11 @@ class Language(Task):
     twin_rates = (0.5, 1)
 
     presets = {
-        # What beat every dense net of as many bytes, tuned as carefully.
+        # Better than dense nets of as many bytes, tuned as carefully, and
+        # faster than as good ones with more units and fewer connections.
         "small": {
-            "units": 512,
+            "units": 384,
+            "sparsity": 0.75,
             "connections": "near+random:0.5",
             "group_size": None,  # as many as suit the units
             "learning_rate": 0.02,

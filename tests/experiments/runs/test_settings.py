@@ -109,13 +109,13 @@ def test_every_preset_works(task):
 @pytest.mark.parametrize(
     ("given", "size"),
     [
-        ({}, 32),  # 51 sources
-        ({"units": 1024}, 64),  # 102
-        ({"units": 256}, 16),  # 26
-        ({"units": 64}, 1),  # 6: fewer than the smallest group
+        ({}, 64),  # 96 sources
+        ({"units": 1024, "sparsity": 0.9}, 64),  # 102
+        ({"units": 256, "sparsity": 0.9}, 16),  # 26
+        ({"units": 64, "sparsity": 0.9}, 1),  # 6: fewer than any group has
         ({"units": 64, "sparsity": 0.5}, 32),
         ({"units": 64, "group_size": 8, "connections": "random"}, 8),
-        ({"control": "none"}, 32),
+        ({"control": "none"}, 64),
     ],
 )
 def test_groups_are_as_large_as_suits(given, size):
