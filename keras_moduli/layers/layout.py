@@ -37,10 +37,10 @@ class Gathering:
         size, gates = self.size, last - first
         if gates != self.gates:
             weight = weight[:, :, first * size : last * size]
-        read = self.sources.reshape(-1)
+        places = self.sources.reshape(-1)
         # Groups that read only themselves read everything in its order.
-        if not np.array_equal(read, np.arange(self.rows)):
-            x = ops.take(x, read, axis=1)
+        if not np.array_equal(places, np.arange(self.rows)):
+            x = ops.take(x, places, axis=1)
         read = ops.transpose(ops.reshape(x, (-1, groups, count)), (1, 0, 2))
         product = ops.matmul(read, weight)  # groups, batch, gates * size
         product = ops.reshape(product, (groups, -1, gates, size))

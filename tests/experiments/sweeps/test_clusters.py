@@ -72,20 +72,20 @@ def wait_for(where, nodes):
     """Waits in a process of its own: a driver cannot change its cluster."""
     script = (
         "import ray, time\n"
-        "for _ in range(60):\n"
+        "for _ in range(150):\n"
         "    try:\n"
         f"        ray.init(address={where!r}, log_to_driver=False)\n"
         "        break\n"
         "    except Exception:\n"
         "        time.sleep(1)\n"
-        "for _ in range(60):\n"
+        "for _ in range(150):\n"
         "    alive = [n for n in ray.nodes() if n['Alive']]\n"
         f"    if len(alive) >= {nodes}:\n"
         "        raise SystemExit(0)\n"
         "    time.sleep(1)\n"
         "raise SystemExit(1)\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=150)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=400)
 
 
 def run(*arguments):
