@@ -70,7 +70,11 @@ def recurrent_models(kind, units, share, steps, groups):
     """The dense model, the sparse ones, and the dense twin, by name."""
     plain, sparse = PAIRS[kind]
     shape = (steps, FEATURES)
-    models = {"dense": network(plain(units, return_sequences=True), shape)}
+
+    def dense(units):
+        return network(plain(units, return_sequences=True), shape)
+
+    models = {"dense": dense(units)}
     for group in groups:
         layer = sparse(
             units,
@@ -82,10 +86,6 @@ def recurrent_models(kind, units, share, steps, groups):
         )
         models[f"groups of {group}"] = network(layer, shape)
     weights = models[f"groups of {groups[0]}"].count_params()
-
-    def dense(units):
-        return network(plain(units, return_sequences=True), shape)
-
     few = bisect.bisect_right(
         range(1, units), weights, key=lambda n: dense(n).count_params()
     )

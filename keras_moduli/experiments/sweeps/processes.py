@@ -65,8 +65,7 @@ def launch(folder, deadline=None, jobs=1):
 def _threads(jobs):
     """As many threads for TensorFlow as leave the others theirs.
 
-    By itself it takes one for each core, and two runs on two cores spend a
-    third of their time on waiting for each other's.
+    By itself it takes one for each core, and runs wait for each other's.
     """
     if jobs == 1:
         return {}
