@@ -1,7 +1,7 @@
 """Size and speed of every form of exported file, in one run.
 
     python benchmarks/export.py            # the full table, about 5 minutes
-    python benchmarks/export.py --quick    # small models, about 2 minutes
+    python benchmarks/export.py --quick    # small LSTMs, less than a minute
     python benchmarks/export.py --only shared  # groups that share sources
     python benchmarks/export.py --only shared --features 16 --outputs 0
                                                # nearly the layer alone
@@ -198,20 +198,21 @@ def folder_rows(size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--layers", nargs="+", default=list(LAYERS))
+    parser.add_argument("--layers", nargs="+", choices=LAYERS)
     parser.add_argument("--only", default="", help="a word of the zeros' name")
     parser.add_argument("--features", type=int, default=64)
     parser.add_argument(
         "--outputs", type=int, default=64, help="0: no read-out"
     )
     arguments = parser.parse_args()
-    base, rounds = (256, 30) if arguments.quick else (512, 300)
+    quick = arguments.quick
+    base, rounds = (256, 30) if quick else (512, 300)
     size = Size(base, rounds, arguments.features, arguments.outputs)
     print(
         "| model | zeros | file | MB | times smaller | ms | times faster "
         "| relative difference |\n|---|---|---|---|---|---|---|---|"
     )
-    for kind in arguments.layers:
+    for kind in arguments.layers or (["LSTM"] if quick else LAYERS):
         for case in (case for case in CASES if arguments.only in case[0]):
             for row in tflite_rows(size, kind, case):
                 print(row, flush=True)

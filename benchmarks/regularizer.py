@@ -102,13 +102,17 @@ def compare(layer, units, jit_compile, rounds):
     return 1000 * statistics.median(seconds["L1"]), ratios
 
 
-def print_overhead(sizes, rounds):
+LAYERS = (keras.layers.SimpleRNN, keras.layers.LSTM)
+SPACES = ("torus", "klein_bottle", "sphere", "torus6")
+
+
+def print_overhead(layers, sizes, rounds):
     print(
         "| layer | units | jit_compile | L1 (ms/step) | fixed | trained |"
         " none |"
     )
     print("|---|---|---|---|---|---|---|")
-    for layer in (keras.layers.SimpleRNN, keras.layers.LSTM):
+    for layer in layers:
         for units in sizes:
             for jit_compile in (False, True):
                 l1, ratios = compare(layer, units, jit_compile, rounds)
@@ -121,10 +125,10 @@ def print_overhead(sizes, rounds):
                 keras.backend.clear_session()
 
 
-def print_penalty(units):
+def print_penalty(spaces, units):
     print("\n| space | units | seconds | peak memory / matrix |")
     print("|---|---|---|---|")
-    for space in ("torus", "klein_bottle", "sphere", "torus6"):
+    for space in spaces:
         done = subprocess.run(
             [sys.executable, "-c", PENALTY, space, str(units)],
             capture_output=True,
@@ -142,17 +146,18 @@ def print_penalty(units):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--quick", action="store_true", help="one small size, few rounds"
+        "--quick", action="store_true", help="one layer and size, few rounds"
     )
     parser.add_argument("--units", type=int, nargs="+", help="other sizes")
     parser.add_argument("--rounds", type=int, help="how often to take turns")
     given = parser.parse_args()
     quick = given.quick
     print_overhead(
+        LAYERS[:1] if quick else LAYERS,
         given.units or ((64,) if quick else (128, 512, 2048)),
         given.rounds or (5 if quick else 21),
     )
-    print_penalty(1024 if quick else 8192)
+    print_penalty(*((SPACES[:1], 1024) if quick else (SPACES, 8192)))
 
 
 if __name__ == "__main__":

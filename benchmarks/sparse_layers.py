@@ -40,6 +40,7 @@ CASES = [
     ("LSTM", 1024, 0.1, 32, 32, (64, 128)),
     ("LSTM", 512, 0.1, 64, 64, (64, 128)),
     ("LSTM", 384, 0.25, 32, 64, (64, 128)),
+    ("LSTM", 256, 0.25, 32, 64, (64,)),
     ("GRU", 1024, 0.1, 32, 32, (64, 128)),
     ("GRU", 512, 0.1, 64, 64, (64, 128)),
     ("SimpleRNN", 1024, 0.1, 32, 32, (64, 128)),
@@ -74,17 +75,23 @@ def recurrent_models(kind, units, share, steps, groups):
     def dense(units):
         return network(plain(units, return_sequences=True), shape)
 
-    models = {"dense": dense(units)}
-    for group in groups:
+    def gathered(group, connections):
         layer = sparse(
             units,
             return_sequences=True,
             fan_in=share,
             group_size=group,
-            connections="random",  # which does not matter to the time
+            connections=connections,
             seed=0,
         )
-        models[f"groups of {group}"] = network(layer, shape)
+        return network(layer, shape)
+
+    models = {"dense": dense(units)}
+    for group in groups:
+        # Which ones a group reads does not matter to the time.
+        models[f"groups of {group}"] = gathered(group, "random")
+        if group == share * units:  # but for nothing but itself
+            models[f"groups of {group}, own"] = gathered(group, "own")
     weights = models[f"groups of {groups[0]}"].count_params()
     few = bisect.bisect_right(
         range(1, units), weights, key=lambda n: dense(n).count_params()
