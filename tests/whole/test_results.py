@@ -16,8 +16,10 @@ from keras_moduli.experiments.sweeps import sweep
 
 ROOT = Path(__file__).parents[2]
 
-# Stands in for the command, to be told what bash makes of a block.
+# Stands in for the command, to be told what bash makes of a block, and for
+# scripts, which make no sweeps.
 SHIM = """
+python() { :; }
 keras-moduli() { python3 -c '
 import json, sys
 print(json.dumps(sys.argv[1:]))' "$@"; }
@@ -33,6 +35,13 @@ def test_the_tables_are_those_of_the_runs(text):
     renewed = runpy.run_path(str(ROOT / "results" / "tables.py"))["renewed"]
     assert text.count("\nkeras-moduli table results/") > 0
     assert renewed(text) == text
+
+
+def test_the_overlaps_are_those_of_the_runs(text):
+    overlap = runpy.run_path(str(ROOT / "results" / "overlap.py"))
+    runs = json.loads(overlap["RECORDS"].read_text())
+    assert len(runs) == len(overlap["KINDS"]) * overlap["SEEDS"]
+    assert "\n".join(overlap["table"](runs)) in text
 
 
 @pytest.fixture(scope="module")
