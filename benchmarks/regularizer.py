@@ -26,6 +26,8 @@ import numpy as np  # noqa: E402
 from keras_moduli import ModuliRegularizer  # noqa: E402
 
 TIME_STEPS, FEATURES, BATCH = 20, 32, 32
+LAYERS = (keras.layers.SimpleRNN, keras.layers.LSTM)
+SPACES = ("torus", "klein_bottle", "sphere", "torus6")
 
 REGULARIZERS = {
     "L1": lambda: keras.regularizers.L1(1e-6),
@@ -100,10 +102,6 @@ def compare(layer, units, jit_compile, rounds):
         for name, taken in seconds.items()
     }
     return 1000 * statistics.median(seconds["L1"]), ratios
-
-
-LAYERS = (keras.layers.SimpleRNN, keras.layers.LSTM)
-SPACES = ("torus", "klein_bottle", "sphere", "torus6")
 
 
 def print_overhead(layers, sizes, rounds):
