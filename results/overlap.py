@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 import keras_moduli
+from keras_moduli.models.kernels import select
 from keras_moduli.tasks import Navigation
 from keras_moduli.utils.files import atomic_path
 
@@ -58,11 +59,7 @@ class Overlap(keras.callbacks.Callback):
         self.found = []
 
     def on_epoch_end(self, epoch, logs=None):
-        (kernel,) = (
-            weight
-            for weight in self.model.trainable_weights
-            if weight.path.endswith("recurrent_kernel")
-        )
+        (kernel,) = select(self.model, "recurrent").values()
         mask = keras.ops.convert_to_numpy(kernel) != 0
         near = np.zeros(mask.size, bool)
         near[self._nearest_first[: mask.sum()]] = True
@@ -114,14 +111,14 @@ def table(runs):
     yield f"| penalty | runs | error, cm | {' | '.join(heads)} |"
     yield "|---" + "|---:" * (len(heads) + 2) + "|"
     for kind in KINDS:
-        own = [run for run in runs if run["kind"] == kind]
-        error = np.mean([run["error"] for run in own])
+        same = [run for run in runs if run["kind"] == kind]
+        error = np.mean([run["error"] for run in same])
         shares = [
-            f"{100 * np.mean([run['epochs'][i][what] for run in own]):.0f} %"
+            f"{100 * np.mean([run['epochs'][i][what] for run in same]):.0f} %"
             for what in ("near", "own")
             for i in moments
         ]
-        yield (f"| {kind} | {len(own)} | {error:.1f} | {' | '.join(shares)} |")
+        yield f"| {kind} | {len(same)} | {error:.1f} | {' | '.join(shares)} |"
 
 
 def _moments(epochs):
