@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-_WORKER = "keras_moduli.experiments.sweeps.worker"
+_WORKER = """
+import keras_moduli_command
+with keras_moduli_command.uncollected():
+    from keras_moduli.experiments.sweeps import worker
+worker.run()
+"""
 # glibc gives large arrays back to the system after every step, and fetches
 # them anew for the next, which is up to a fifth of a step on JAX.
 _KEEP_MEMORY = {
@@ -52,7 +57,7 @@ def launch(folder, deadline=None, jobs=1):
     with open(Path(folder) / "log.txt", "ab") as log:
         return subprocess.Popen(
             [
-                *(sys.executable, "-m", _WORKER),
+                *(sys.executable, "-c", _WORKER),
                 *(str(folder), *moment),
             ],
             env={**_KEEP_MEMORY, **_threads(jobs), **os.environ},

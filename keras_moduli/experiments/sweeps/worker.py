@@ -1,7 +1,4 @@
-"""One run of a sweep, in a process of its own.
-
-`python -m keras_moduli.experiments.sweeps.worker FOLDER [DEADLINE]`
-"""
+"""One run of a sweep, in a process of its own."""
 
 import os
 import sys
@@ -16,6 +13,12 @@ from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.experiments.runs.training import Run
 from keras_moduli.experiments.runs.training import make_deterministic
 from keras_moduli.utils.files import write_text
+
+
+def run():
+    """Does what the process's arguments say: FOLDER [DEADLINE]."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    main(*sys.argv[1:])
 
 
 def main(folder, deadline=None):
@@ -33,8 +36,3 @@ def _die_with_parent():
     # Not sys.stdin: its lock must be free when Python shuts down.
     os.read(0, 1)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    main(*sys.argv[1:])
