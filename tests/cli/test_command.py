@@ -1,12 +1,9 @@
 """The command as it is installed, in a process of its own."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-COMMAND = Path(sys.executable).with_name("keras-moduli")
+from command import COMMAND
 
 
 def run(*arguments):

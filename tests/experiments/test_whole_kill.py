@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from command import COMMAND
 from PIL import Image
 
 import keras_moduli.tasks  # noqa: F401  checkpoints hold its metric
@@ -25,7 +25,7 @@ SENTENCE = "the cat sat on the mat, and the dog did not. "
 def start(folder, text, *options):
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "keras_moduli", "train", "language"),
+            *(COMMAND, "train", "language"),
             *("--out", str(folder), "--text", str(text), "--units", "24"),
             *("--sequence-length", "16"),
             *("--steps", "240", "--epochs", "12", *options),

@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 import time
 
 import keras
 import numpy as np
 import pytest
+from command import COMMAND
 from rich.console import Console
 
 from keras_moduli.experiments.runs import deadline
@@ -190,7 +190,7 @@ def test_jax_alone_trains_in_pieces(tmp_path, command):
         minutes = ["--minutes", "0.05"] if pieces < 1 else []
         process = subprocess.run(
             [
-                *(sys.executable, "-m", "keras_moduli", command, "navigation"),
+                *(COMMAND, command, "navigation"),
                 *(*tiny, *more, *minutes, *resume),
             ],
             env=environment,

@@ -1,11 +1,11 @@
 """Exports that are killed, and targets that cannot be written."""
 
 import subprocess
-import sys
 import time
 
 import keras
 import pytest
+from command import python
 
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
@@ -44,7 +44,7 @@ def test_killed_in_the_middle_the_old_one_stays(name, tmp_path):
     old = path / "old" if path.is_dir() else path
     old.write_text("old")
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(path)],
+        python(PROGRAM, path),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

@@ -2,11 +2,11 @@
 
 import resource
 import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from command import python
 from running import run
 
 from keras_moduli.export import ExportError
@@ -101,7 +101,7 @@ def test_the_saved_model_needs_tensorflow_only(tmp_path):
         "loaded = tf.saved_model.load('saved')\n"
         "np.save('answer.npy', loaded.serve(np.load('tokens.npy')))\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    subprocess.run(python(program), cwd=tmp_path, check=True)
     np.testing.assert_allclose(
         np.load(tmp_path / "answer.npy"),
         model.predict(tokens, verbose=0),

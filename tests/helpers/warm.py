@@ -10,8 +10,10 @@ import sys
 import types
 
 PROGRAM = """
-import os, runpy, sys, traceback
+import gc, os, runpy, sys, traceback
+gc.disable()
 import tensorflow
+gc.freeze()
 for line in sys.stdin:
     sys.argv = line.rstrip("\\n").split("\\t")
     child = os.fork()

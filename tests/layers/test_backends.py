@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command import python
 
 PROGRAM = """
 import json
@@ -51,7 +51,7 @@ json.dump(found, sys.stdout)
 
 def run(backend):
     result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        python(PROGRAM),
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,

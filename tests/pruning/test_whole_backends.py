@@ -3,10 +3,10 @@
 import importlib.util
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command import python
 
 SCRIPT = """
 import sys
@@ -103,7 +103,7 @@ np.savez(sys.argv[1], **results)
 def run(backend, folder):
     path = folder / f"{backend}.npz"
     subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(path)],
+        python(SCRIPT, path),
         check=True,
         env={**os.environ, "KERAS_BACKEND": backend},
     )

@@ -4,10 +4,10 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command import python
 
 from keras_moduli import spaces
 
@@ -66,7 +66,7 @@ NAMES = [name for name in spaces.NAMES if "<" not in name] + [
 
 def values(backend):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT % {"names": NAMES}],
+        python(SCRIPT % {"names": NAMES}),
         env={
             **os.environ,
             "KERAS_BACKEND": backend,

@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import pytest
+from command import COMMAND
 
 from keras_moduli.cli import parser
 
@@ -90,7 +91,7 @@ def wait_for(where, nodes):
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "keras_moduli", *map(str, arguments)],
+        [COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=300,

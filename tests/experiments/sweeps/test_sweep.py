@@ -9,12 +9,12 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import time
 
 import keras
 import numpy as np
 import pytest
+from command import COMMAND
 from PIL import Image
 from rich.console import Console
 
@@ -340,8 +340,8 @@ def test_nothing_finished_is_nothing_to_draw(tmp_path):
         draw_sweep(tmp_path, table.load(tmp_path))
 
 
-COMMAND = [
-    *(sys.executable, "-m", "keras_moduli", "sweep", "adding"),
+SWEEP = [
+    *(COMMAND, "sweep", "adding"),
     *("--units", "8", "--sequence-length", "4", "--steps", "400"),
     *("--epochs", "10", "--space", "torus", "--control", "none"),
     *("--seeds", "1", "--out"),
@@ -350,7 +350,7 @@ COMMAND = [
 
 def sweep_process(folder, jobs=2):
     return subprocess.Popen(
-        [*COMMAND, str(folder), "--jobs", str(jobs)],
+        [*SWEEP, str(folder), "--jobs", str(jobs)],
         # The backend that starts fastest.
         env={**os.environ, "KERAS_BACKEND": "jax"},
         stdout=subprocess.PIPE,

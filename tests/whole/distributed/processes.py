@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from command import python
 
 WORKERS = Path(__file__).parent / "workers"
 ROOT = Path(__file__).parents[3]
@@ -68,7 +69,7 @@ def _start(script, given, output):
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(WORKERS)])
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     return subprocess.Popen(
-        [sys.executable, str(WORKERS / script), str(given), str(output)],
+        python((WORKERS / script).read_text(), given, output),
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
