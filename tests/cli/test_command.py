@@ -1,9 +1,12 @@
 """The command as it is installed, in a process of its own."""
 
+import gc
 import subprocess
 
 import pytest
 from command import COMMAND
+
+import keras_moduli_command
 
 
 def run(*arguments):
@@ -36,3 +39,12 @@ def test_training_and_exports_say_nothing_of_their_libraries(tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     for word in ("TensorFlow", "oneDNN", "CUDA", "absl", "0000 00:00"):
         assert word not in done.stdout
+
+
+def test_imports_leave_garbage_collection_on():
+    with keras_moduli_command.uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ImportError), keras_moduli_command.uncollected():
+        raise ImportError
+    assert gc.isenabled()
