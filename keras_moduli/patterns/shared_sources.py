@@ -18,7 +18,7 @@ class SharedSources(Pattern):
 
     Args:
         group_size: How many consecutive targets make a group, a positive
-            integer that divides the number of units. Between 8 and 128 files
+            integer that divides the number of units. Between 8 and 512 files
             run fast: the larger, the faster.
 
     Example:

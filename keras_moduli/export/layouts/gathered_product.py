@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import numpy as np
 
-# Targets in a group. Below 8 the products are too small to pay; above 128
-# nothing is gained.
-GROUP_SIZES = (128, 96, 64, 48, 32, 24, 16, 8)
+# Targets in a group. Below 8 the products are too small to pay; every group
+# costs something besides, so fewer and larger ones are faster.
+GROUP_SIZES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 8)
 _WORTH = 0.6  # the largest fraction of a kernel that is worth gathering
 _SLACK = 1.05  # what larger groups, which run faster, may store more
 

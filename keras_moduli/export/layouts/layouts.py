@@ -126,7 +126,7 @@ class Gathered(Dense):
     """
 
     useless = (
-        "in no kernel of the model do groups of 8 to 128 consecutive units, "
+        "in no kernel of the model do groups of 8 to 512 consecutive units, "
         "in all gates, read few enough sources (at most 60 %)"
     )
 

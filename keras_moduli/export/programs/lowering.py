@@ -14,6 +14,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_moduli.export.programs import looping
 from keras_moduli.export.programs.parts import biases_of
 from keras_moduli.export.programs.parts import parts_of
 from keras_moduli.export.programs.parts import resets_before
@@ -215,19 +216,30 @@ def _loop(rnn, rewrite):
             lambda x: keras.ops.take(x, places, axis=-1), tensors
         )
 
+    def results(sequences, states, mask, training):
+        if looping.suits(rnn, sequences, mask):
+            outputs, states = looping.run(
+                lambda x, states: call(x, states, training),
+                forward(keras.ops.swapaxes(sequences, 0, 1)),
+                states,
+                rnn.go_backwards,
+                rnn.return_sequences,
+            )
+            return states[0], keras.ops.swapaxes(outputs, 0, 1), states
+        with replaced(cell, "call", call):
+            return keras.layers.RNN.inner_loop(
+                rnn, forward(sequences), states, mask, training=training
+            )
+
     def loop(sequences, initial_state, mask, training=False):
         if keras.tree.is_nested(mask):
             mask = mask[0]
-        with replaced(cell, "call", call):
-            results = keras.layers.RNN.inner_loop(
-                rnn,
-                forward(sequences),
-                renumbered(initial_state, order),
-                mask,
-                training=training,
-            )
+        states = renumbered(initial_state, order)
         back = None if order is None else np.argsort(order)
-        return tuple(renumbered(result, back) for result in results)
+        return tuple(
+            renumbered(result, back)
+            for result in results(sequences, states, mask, training)
+        )
 
     return loop
 
