@@ -18,6 +18,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_moduli.export import export_saved_model
@@ -57,14 +58,14 @@ CASES = [
     ),
     *(
         (
-            "shared sources, groups of 128",
+            f"shared sources, groups of {group}",
             multiple,
-            SHARED,
+            SharedSources(group),
             0.9,
             "recurrent",
             [(None, "gathered"), ("int8", "gathered")],
         )
-        for multiple in (0.5, 1, 2)
+        for group, multiple in ((128, 0.5), (128, 1), (128, 2), (256, 2))
     ),
     (
         "unstructured",
@@ -174,6 +175,41 @@ def streaming_rows(size):
     ]
 
 
+def length_rows(size):
+    """The table's lines for outputs of all steps, beside TensorFlow's file."""
+    units = size.base // 4
+    for steps in (20, 100, 1000):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [
+                keras.Input((steps, 16), batch_size=1, name="x"),
+                keras.layers.LSTM(units, return_sequences=True),
+            ]
+        )
+        x = np.random.default_rng(0).normal(size=(1, steps, 16))
+        with tempfile.TemporaryDirectory() as folder:
+            stock, ours = (Path(folder) / f"{i}.tflite" for i in range(2))
+            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_ops = [
+                tf.lite.OpsSet.TFLITE_BUILTINS
+            ]
+            stock.write_bytes(converter.convert())
+            export_tflite(model, ours, "int8", "dense")
+            times = latencies(
+                [stock, ours],
+                x.astype("float32"),
+                rounds=size.rounds,
+                seconds=60,
+            )
+            bytes_ = [path.stat().st_size for path in (stock, ours)]
+        stock, ours = (1e3 * time / steps for time in times)
+        yield (
+            f"| LSTM({units}), {steps} steps | {bytes_[0]:,} | {stock:.1f} "
+            f"| {bytes_[1]:,} | {ours:.1f} | {stock / ours:.1f} |"
+        )
+
+
 def folder_rows(size):
     """The table's lines for SavedModel folders."""
     rows = []
@@ -221,6 +257,12 @@ def main():
         "| times faster than float32 | than int8 |\n|---|---|---|---|---|"
     )
     for row in streaming_rows(size):
+        print(row, flush=True)
+    print(
+        "\n| all outputs, int8 | TensorFlow's file, bytes | us a step "
+        "| ours, bytes | us a step | times faster |\n|---|---|---|---|---|---|"
+    )
+    for row in length_rows(size):
         print(row, flush=True)
     print(
         "\n| model | zeros | dense folder, MB | compact folder, MB "

@@ -167,18 +167,26 @@ class _Graph:
         return None if data is None else tensor
 
     def gathered(self, index):
-        """How many sources GATHER took for a tensor, `None` if none."""
+        """How many sources a tensor has of those that GATHER took.
+
+        Or of all, if each product reads one part of them; else `None`.
+        """
         maker, parts = self._maker.get(int(index)), 1
         while self.name(maker) in (*_PASSED, *_SPLIT):
             source = _SPLIT.get(self.name(maker), 0)
             parts *= len(maker.outputs)  # one gather may be for all groups
             maker = self._maker.get(int(maker.inputs[source]))
+        if self.name(maker) != "GATHER" and parts > 1:
+            return self._size(index)
         if self.name(maker) != "GATHER":
             return None
         indices = self.tensors[int(maker.inputs[1])]
         if flatbuffer.data_of(self.model, indices) is None:
             return None
         return math.prod(map(int, indices.shape)) // parts
+
+    def _size(self, index):
+        return int(self.tensors[int(index)].shape[-1])
 
     def group_size(self, operator, columns):
         """The last axis, once gates have an axis of their own."""

@@ -69,9 +69,10 @@ def gathered_product(gathering, batched=True):
     sources, weights = gathering.sources, gathering.weights
     groups, fan_in, gates, size = weights.shape
     matrices = weights.reshape(groups, fan_in, gates * size)
+    places = sources.reshape(-1)
 
     def together(x):
-        x = keras.ops.take(x, sources.reshape(-1), axis=1)
+        x = keras.ops.take(x, places, axis=1)
         x = keras.ops.reshape(x, (-1, groups, fan_in))
         y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), matrices)
         y = keras.ops.reshape(y, (groups, -1, gates, size))
@@ -79,7 +80,9 @@ def gathered_product(gathering, batched=True):
         return keras.ops.reshape(y, (-1, gates * groups * size))
 
     def one_by_one(x):
-        x = keras.ops.take(x, sources.reshape(-1), axis=1)
+        # Groups that read only themselves read everything in its order.
+        if not np.array_equal(places, np.arange(x.shape[1])):
+            x = keras.ops.take(x, places, axis=1)
         read = keras.ops.split(x, groups, axis=1)  # faster than many gathers
         y = keras.ops.concatenate(
             [
