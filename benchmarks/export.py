@@ -12,6 +12,7 @@ Ratios are against the dense float32 file of the same model.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import tempfile
 from pathlib import Path
@@ -194,7 +195,8 @@ def length_rows(size):
             converter.target_spec.supported_ops = [
                 tf.lite.OpsSet.TFLITE_BUILTINS
             ]
-            stock.write_bytes(converter.convert())
+            with contextlib.redirect_stdout(None):  # it prints signatures
+                stock.write_bytes(converter.convert())
             export_tflite(model, ours, "int8", "dense")
             times = latencies(
                 [stock, ours],
