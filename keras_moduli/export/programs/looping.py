@@ -7,6 +7,7 @@ Here the states alone go round, or outputs are collected in pieces of about the
 root of their number, so that a step copies few of them.
 """
 
+import functools
 import math
 
 import keras
@@ -65,11 +66,8 @@ def _all(step, inputs, states):
         return _collected(step, inputs, states)
     length = _piece(count)
     whole = count - count % length
-
-    def piece(inputs, states):
-        return _collected(step, inputs, states)
-
-    shape = (-1, length, *inputs.shape[1:])
+    piece = functools.partial(_collected, step)
+    shape = (whole // length, length, *inputs.shape[1:])
     outputs, states = _collected(
         piece, keras.ops.reshape(inputs[:whole], shape), states
     )
@@ -92,9 +90,7 @@ def _collected(step, inputs, states):
     import tensorflow as tf
 
     count = inputs.shape[0]
-    batch, units = states[0].shape
-    # Of a step that is a piece, outputs have an axis more.
-    shape = (count, *inputs.shape[1:-2], batch, units)
+    shape = (*inputs.shape[:-1], states[0].shape[-1])
     places = tf.reshape(tf.range(count), (-1, *[1] * (len(shape) - 1)))
 
     def body(number, loop):
