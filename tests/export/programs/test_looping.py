@@ -28,7 +28,7 @@ def test_pieces_leave_little_over(count):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [1, 20, 37, 100])
+@pytest.mark.parametrize("steps", [37, 100])
 @pytest.mark.parametrize("all_outputs", [False, True])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_files_give_what_keras_gives(kind, all_outputs, steps, tmp_path):
