@@ -26,7 +26,8 @@ def uncollected():
     """For imports: without looking for garbage, now or later.
 
     What TensorFlow and Keras import stays. To look through it, again and again
-    while it grows, takes a fifth of the start of a process.
+    while it grows, takes a fifth of the start of a process, and at every
+    conversion, which collects garbage, a third of a small one.
     """
     gc.disable()
     try:

@@ -1,10 +1,11 @@
 """The script that `calibration` starts; it imports TensorFlow alone."""
 
-import gc
 import sys
 from pathlib import Path
 
 import numpy as np
+
+from keras_moduli_command import uncollected
 
 RESULT = "calibrated.tflite"
 MESSAGE = "message.txt"
@@ -12,10 +13,9 @@ MESSAGE = "message.txt"
 
 def main(folder, *signatures):
     """Converts the SavedModel in a folder, and writes the file there."""
-    gc.disable()  # a short life, and a fifth of the import without
-    import tensorflow as tf
+    with uncollected():
+        import tensorflow as tf
 
-    gc.freeze()  # the converter collects garbage whatever is set
     folder = Path(folder)
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(folder), signature_keys=list(signatures)

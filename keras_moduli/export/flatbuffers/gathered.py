@@ -176,17 +176,13 @@ class _Graph:
             source = _SPLIT.get(self.name(maker), 0)
             parts *= len(maker.outputs)  # one gather may be for all groups
             maker = self._maker.get(int(maker.inputs[source]))
-        if self.name(maker) != "GATHER" and parts > 1:
-            return self._size(index)
         if self.name(maker) != "GATHER":
-            return None
+            read = int(self.tensors[int(index)].shape[-1])
+            return read if parts > 1 else None
         indices = self.tensors[int(maker.inputs[1])]
         if flatbuffer.data_of(self.model, indices) is None:
             return None
         return math.prod(map(int, indices.shape)) // parts
-
-    def _size(self, index):
-        return int(self.tensors[int(index)].shape[-1])
 
     def group_size(self, operator, columns):
         """The last axis, once gates have an axis of their own."""
