@@ -14,6 +14,7 @@ Ratios are against the dense float32 file of the same model.
 import argparse
 import contextlib
 import dataclasses
+import io
 import tempfile
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def length_rows(size):
             converter.target_spec.supported_ops = [
                 tf.lite.OpsSet.TFLITE_BUILTINS
             ]
-            with contextlib.redirect_stdout(None):  # it prints signatures
+            with contextlib.redirect_stdout(io.StringIO()):
                 stock.write_bytes(converter.convert())
             export_tflite(model, ours, "int8", "dense")
             times = latencies(
