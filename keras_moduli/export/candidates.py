@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_moduli.export.errors import ExportError
 from keras_moduli.export.flatbuffers import flatbuffer
+from keras_moduli.export.flatbuffers import traps
 from keras_moduli.export.flatbuffers import zeros
 from keras_moduli.export.layouts.layouts import LAYOUTS
 from keras_moduli.export.programs.program import Program
@@ -130,7 +131,10 @@ def write(task, layout, path):
         relative_difference=relative,
         median_difference=median,
         high_difference=high,
-        notes=notes + _floats(task, model) + _unrolled(task, len(content)),
+        notes=notes
+        + tuple(traps.copied_outputs(model))
+        + _floats(task, model)
+        + _unrolled(task, len(content)),
         warnings=coarse,
     )
 

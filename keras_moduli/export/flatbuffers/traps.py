@@ -144,6 +144,32 @@ def _batched_int8(model):
             )
 
 
+def copied_outputs(model):
+    """Whether a loop makes all of its outputs anew at every step."""
+    for _, loop in _nodes(model, "WHILE"):
+        body = model.subgraphs[loop.builtinOptions.bodySubgraphIndex]
+        made_by = {
+            index: flatbuffer.name_of(model, operator)
+            for operator in body.operators or []
+            for index in operator.outputs
+        }
+        for operator in body.operators or []:
+            # What is before the new one, the new one, and what is after.
+            read = [made_by.get(index) for index in operator.inputs]
+            if (
+                flatbuffer.name_of(model, operator) == "CONCATENATION"
+                and read.count("SLICE") > 1
+            ):
+                yield (
+                    "a loop copies the outputs of all steps at every step: "
+                    "the longer the sequence, the longer each takes. "
+                    "`export_tflite` has no such loop for an LSTM, GRU or "
+                    "SimpleRNN of fixed length, the model's own or "
+                    "`sequence_length`"
+                )
+                return
+
+
 def _nodes(model, name):
     for graph in model.subgraphs:
         for operator in graph.operators or []:
@@ -180,4 +206,5 @@ _RULES = (
     _gathered_half,
     _computed_shapes,
     _batched_int8,
+    copied_outputs,
 )

@@ -15,20 +15,18 @@ import keras
 _SHORT = 32  # steps whose outputs are collected in one piece
 
 
-def suits(rnn, inputs, mask):
+def suits(rnn, inputs):
     """Whether a layer's loop may be one of `run`.
 
     Args:
         rnn: The `keras.layers.RNN`.
         inputs: A tensor `(batch, time, features)`.
-        mask: Its mask or `None`.
     """
     # Of open sizes the number of steps would be computed before the loop.
-    known = None not in tuple(inputs.shape)[:2]
-    return mask is None and not rnn.unroll and known
+    return not rnn.unroll and None not in tuple(inputs.shape)[:2]
 
 
-def run(step, inputs, states, backwards, all_outputs):
+def run(step, inputs, states, mask, rnn):
     """Goes through a sequence.
 
     Args:
@@ -37,19 +35,43 @@ def run(step, inputs, states, backwards, all_outputs):
             output.
         inputs: A tensor `(time, batch, features)`.
         states: A list of tensors.
-        backwards: Whether the last input comes first.
-        all_outputs: Whether to return the outputs of all steps.
+        mask: A boolean tensor `(time, batch)`, false for steps to be left out,
+            or `None`.
+        rnn: The `keras.layers.RNN`, which says what is wanted.
 
     Returns:
-        The outputs, `(time, batch, units)`, or those of the last step alone,
-        and the states after it.
+        The output of the last step, those of all steps, `(time, batch,
+        units)`, or the last one alone, and the states after it.
     """
-    if backwards:
-        inputs = keras.ops.flip(inputs, axis=0)
-    if not all_outputs:
+    if mask is not None:
+        step = _leaving_out(step, rnn.zero_output_for_mask)
+        inputs = inputs, keras.ops.expand_dims(mask, -1)
+        # What is left out has the output before, at first zero.
+        states = [keras.ops.zeros_like(states[0]), *states]
+    if rnn.go_backwards:
+        inputs = _each(inputs, lambda x: keras.ops.flip(x, axis=0))
+    if rnn.return_sequences:
+        outputs, states = _all(step, inputs, states)
+    else:
         states = _final(step, inputs, states)
-        return states[0][None], states
-    return _all(step, inputs, states)
+        outputs = states[0][None]
+    return states[0], outputs, states if mask is None else states[1:]
+
+
+def _leaving_out(step, zero_output):
+    """A step that does nothing where its mask is false."""
+    import tensorflow as tf
+
+    def masked(inputs, states):
+        x, here = inputs
+        last, *states = states
+        output, new = step(x, states)
+        other = tf.zeros_like(last) if zero_output else last
+        output = tf.where(here, output, other)
+        new = [tf.where(here, *pair) for pair in zip(new, states, strict=True)]
+        return output, [output, *new]
+
+    return masked
 
 
 def _final(step, inputs, states):
@@ -57,25 +79,41 @@ def _final(step, inputs, states):
         _, states = step(_at(inputs, number), states)
         return number + 1, states
 
-    return _while(body, inputs.shape[0], states)
+    return _while(body, _count(inputs), states)
 
 
 def _all(step, inputs, states):
-    count = inputs.shape[0]
+    count = _count(inputs)
     if count <= _SHORT:
         return _collected(step, inputs, states)
     length = _piece(count)
     whole = count - count % length
     piece = functools.partial(_collected, step)
-    shape = (whole // length, length, *inputs.shape[1:])
-    outputs, states = _collected(
-        piece, keras.ops.reshape(inputs[:whole], shape), states
-    )
+
+    def cut(x):
+        shape = (whole // length, length, *x.shape[1:])
+        return keras.ops.reshape(x[:whole], shape)
+
+    outputs, states = _collected(piece, _each(inputs, cut), states)
     outputs = keras.ops.reshape(outputs, (whole, *outputs.shape[2:]))
     if whole < count:
-        rest, states = piece(inputs[whole:], states)
+        rest, states = piece(_each(inputs, lambda x: x[whole:]), states)
         outputs = keras.ops.concatenate([outputs, rest], axis=0)
     return outputs, states
+
+
+def _each(inputs, function):
+    """Applies a function to inputs and, if there is one, their mask."""
+    return keras.tree.map_structure(function, inputs)
+
+
+def _first(inputs):
+    return keras.tree.flatten(inputs)[0]
+
+
+def _count(inputs):
+    """How many steps there are."""
+    return _first(inputs).shape[0]
 
 
 def _piece(count):
@@ -89,8 +127,8 @@ def _collected(step, inputs, states):
     """All outputs of steps, which a loop puts into their places."""
     import tensorflow as tf
 
-    count = inputs.shape[0]
-    shape = (*inputs.shape[:-1], states[0].shape[-1])
+    count = _count(inputs)
+    shape = (*_first(inputs).shape[:-1], states[0].shape[-1])
     places = tf.reshape(tf.range(count), (-1, *[1] * (len(shape) - 1)))
 
     def body(number, loop):
@@ -105,7 +143,7 @@ def _collected(step, inputs, states):
 def _at(inputs, number):
     import tensorflow as tf
 
-    return tf.gather(inputs, number)
+    return _each(inputs, lambda x: tf.gather(x, number))
 
 
 def _while(body, count, values):

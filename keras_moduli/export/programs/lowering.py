@@ -217,15 +217,15 @@ def _loop(rnn, rewrite):
         )
 
     def results(sequences, states, mask, training):
-        if looping.suits(rnn, sequences, mask):
-            outputs, states = looping.run(
+        if looping.suits(rnn, sequences):
+            last, outputs, states = looping.run(
                 lambda x, states: call(x, states, training),
                 forward(keras.ops.swapaxes(sequences, 0, 1)),
                 states,
-                rnn.go_backwards,
-                rnn.return_sequences,
+                None if mask is None else keras.ops.swapaxes(mask, 0, 1),
+                rnn,
             )
-            return states[0], keras.ops.swapaxes(outputs, 0, 1), states
+            return last, keras.ops.swapaxes(outputs, 0, 1), states
         with replaced(cell, "call", call):
             return keras.layers.RNN.inner_loop(
                 rnn, forward(sequences), states, mask, training=training

@@ -76,3 +76,45 @@ def test_no_step_depends_on_how_many_there_are(tmp_path):
         names[steps] = set(inspect(tmp_path / "m.tflite").operators)
         assert not names[steps] & {"SLICE", "CONCATENATION"}
     assert names[400] - names[20] <= {"FILL"}  # zeros that are not stored
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("all_outputs", [False, True])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_masks_leave_steps_out(kind, all_outputs, tmp_path):
+    given = {
+        "return_sequences": all_outputs,
+        "zero_output_for_mask": all_outputs == (kind in ("lstm", "backwards")),
+    }
+    x = keras.Input((37, 3), name="x")
+    y = L.Masking()(x)
+    # A state that is not zero before a first step that is left out.
+    states = [L.Dense(8)(L.Flatten()(x)) for _ in range(_states(kind))]
+    model = keras.Model(x, LAYERS[kind](**given)(y, initial_state=states))
+    x = np.random.default_rng(0).normal(size=(1, 37, 3)).astype("float32")
+    x[:, [0, 1, 7, 8, 35, 36]] = 0
+    export_tflite(model, tmp_path / "m.tflite")
+    assert "SLICE" not in inspect(tmp_path / "m.tflite").operators
+    for resolver in RESOLVERS:
+        (found,) = run(tmp_path / "m.tflite", resolver, x=x).values()
+        np.testing.assert_allclose(
+            found, model.predict(x, verbose=0), atol=1e-5
+        )
+
+
+def _states(kind):
+    return 1 if kind in ("gru", "simple_rnn") else 2
+
+
+def test_reports_tell_of_outputs_that_are_copied(tmp_path):
+    """Of an open length a file has Keras's loop."""
+    path = tmp_path / "m.tflite"
+    outputs = L.GRU(4, return_sequences=True)
+    model = keras.Sequential([keras.Input((None, 3)), outputs])
+    (note,) = export_tflite(model, path).notes
+    assert "at every step" in note
+    assert note in inspect(path).warnings
+    fixed = export_tflite(model, path, sequence_length=9)
+    assert not fixed.notes and not inspect(path).warnings
+    last = keras.Sequential([keras.Input((None, 3)), L.GRU(4)])
+    assert not export_tflite(last, path).notes
