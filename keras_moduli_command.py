@@ -12,13 +12,23 @@ import shutil
 import sys
 import tempfile
 
+# What Keras imports if it is there, for what no command does with it.
+UNUSED = ("sklearn", "pandas", "matplotlib.pyplot")
+
 
 def main():
     """Runs the command line; returns the exit status."""
     with held_back():
-        with uncollected():
+        with quick_imports():
             from keras_moduli import cli
         return cli.main()
+
+
+@contextlib.contextmanager
+def quick_imports():
+    """For the imports that a process begins with."""
+    with uncollected(), without(*UNUSED):
+        yield
 
 
 @contextlib.contextmanager
@@ -35,6 +45,18 @@ def uncollected():
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextlib.contextmanager
+def without(*names):
+    """For imports: as if some packages were not installed."""
+    missing = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(missing))
+    try:
+        yield
+    finally:
+        for name in missing:
+            sys.modules.pop(name, None)
 
 
 @contextlib.contextmanager

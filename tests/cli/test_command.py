@@ -2,6 +2,7 @@
 
 import gc
 import subprocess
+import sys
 
 import pytest
 from command import COMMAND
@@ -48,3 +49,28 @@ def test_imports_leave_garbage_collection_on():
     with pytest.raises(ImportError), keras_moduli_command.uncollected():
         raise ImportError
     assert gc.isenabled()
+
+
+def test_what_is_spared_at_first_can_be_imported_later(monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    spared = keras_moduli_command.without("colorsys", "json")
+    with pytest.raises(ImportError), spared:
+        import json  # was there before
+
+        assert json.loads("1") == 1
+        import colorsys
+    import colorsys
+
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+@pytest.mark.slow
+def test_commands_do_not_wait_for_what_they_do_not_use():
+    script = (
+        "import sys, keras_moduli_command\n"
+        "with keras_moduli_command.quick_imports():\n"
+        "    from keras_moduli import cli\n"
+        "assert not {*keras_moduli_command.UNUSED} & {*sys.modules}\n"
+        "import sklearn, pandas, matplotlib.pyplot"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 _WORKER = """
 import keras_moduli_command
-with keras_moduli_command.uncollected():
+with keras_moduli_command.quick_imports():
     from keras_moduli.experiments.sweeps import worker
 worker.run()
 """
