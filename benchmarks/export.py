@@ -8,7 +8,8 @@
 
 All forms of one model are timed in turn, run by run, with one thread and the
 default delegates, so that whatever else the machine does disturbs them alike.
-Ratios are against the dense float32 file of the same model.
+Ratios are against the dense float32 file of the same model. The dense twin is
+a smaller dense model with about as many weights as are left of the pruned one.
 """
 
 import argparse
@@ -91,8 +92,8 @@ class Size:
     outputs: int
 
 
-def pruned_model(size, kind, units, pattern, sparsity, weights):
-    """A model with random weights, pruned by magnitude in a pattern."""
+def dense_model(size, kind, units):
+    """A model with random weights."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -102,6 +103,28 @@ def pruned_model(size, kind, units, pattern, sparsity, weights):
     )
     if size.outputs:
         model.add(keras.layers.Dense(size.outputs, name="out"))
+    return model
+
+
+def dense_twin(size, kind, model):
+    """A dense model with about as many weights as are left of another one."""
+    recurrent = model.get_layer("rnn").cell.recurrent_kernel
+    units, gates = recurrent.shape[0], recurrent.shape[1] // recurrent.shape[0]
+    left = sum(
+        np.count_nonzero(keras.ops.convert_to_numpy(kernel))
+        for kernel in model.trainable_variables
+    )
+
+    def surplus(units):
+        each = gates * (size.features + units + 1) + size.outputs
+        return abs(units * each + size.outputs - left)
+
+    return dense_model(size, kind, min(range(1, units), key=surplus))
+
+
+def pruned_model(size, kind, units, pattern, sparsity, weights):
+    """A model with random weights, pruned by magnitude in a pattern."""
+    model = dense_model(size, kind, units)
     for variable in select(model, weights).values():
         kernel = keras.ops.convert_to_numpy(variable)
         # A layer's gates stand side by side; the read-out has one.
@@ -132,27 +155,34 @@ def tflite_rows(size, kind, case):
     name, multiple, pattern, sparsity, weights, forms = case
     units = int(size.base * multiple)
     model = pruned_model(size, kind, units, pattern, sparsity, weights)
-    forms = DENSE + forms
+    twin = dense_twin(size, kind, model)
+    twin_units = twin.get_layer("rnn").units
+    files = [(model, form, _words(form)) for form in DENSE + forms]
+    files.append((twin, DENSE[-1], f"dense twin, {kind}({twin_units}), int8"))
     x = np.random.default_rng(0).normal(size=(1, STEPS, size.features))
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{i}.tflite" for i in range(len(forms))]
+        paths = [Path(folder) / f"{i}.tflite" for i in range(len(files))]
         reports = [
-            export_tflite(model, path, *form, optimize_for="latency")
-            for form, path in zip(forms, paths, strict=True)
+            export_tflite(one, path, *form, optimize_for="latency")
+            for (one, form, _), path in zip(files, paths, strict=True)
         ]
         times = latencies(
             paths, {"x": x.astype("float32")}, rounds=size.rounds, seconds=60
         )
     zeros = np.mean(model.get_layer("rnn").cell.recurrent_kernel == 0)
     return [
-        f"| {kind}({units}) | {zeros:.1%} {name} | {layout}, "
-        f"{quantization or 'float32'} | {report.bytes / 1e6:.3f} "
+        f"| {kind}({units}) | {zeros:.1%} {name} | {form} "
+        f"| {report.bytes / 1e6:.3f} "
         f"| {reports[0].bytes / report.bytes:.1f} | {time:.3f} "
         f"| {times[0] / time:.1f} | {report.relative_difference:.1e} |"
-        for (quantization, layout), report, time in zip(
-            forms, reports, times, strict=True
-        )
+        for (*_, form), report, time in zip(files, reports, times, strict=True)
     ]
+
+
+def _words(form):
+    """What a table calls a form of file."""
+    quantization, layout = form
+    return f"{layout}, {quantization or 'float32'}"
 
 
 def streaming_rows(size):
@@ -171,9 +201,9 @@ def streaming_rows(size):
         }
         times = latencies(paths, inputs, rounds=size.rounds, seconds=60)
     return [
-        f"| LSTM({units}) | {layout}, {quantization or 'float32'} "
+        f"| LSTM({units}) | {_words(form)} "
         f"| {1e3 * time:.1f} | {times[0] / time:.1f} | {times[1] / time:.1f} |"
-        for (quantization, layout), time in zip(forms, times, strict=True)
+        for form, time in zip(forms, times, strict=True)
     ]
 
 
