@@ -38,6 +38,9 @@ def node(command, *options):
             *(sys.executable, script, command, *options, "--block"),
             *("--num-cpus", "1", "--disable-usage-stats"),
         ],
+        # Ray's workers give way to other processes, and other tests leave
+        # them next to nothing.
+        env={**os.environ, "RAY_worker_niceness": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
