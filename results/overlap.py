@@ -101,6 +101,13 @@ def trained(kind, seed):
     return {"kind": kind, "seed": seed, "error": error, "epochs": overlap.found}
 
 
+def missing(runs):
+    """The kind and the seed of every run that is not there."""
+    done = {(run["kind"], run["seed"]) for run in runs}
+    plan = itertools.product(range(SEEDS), KINDS)
+    return [(k, seed) for seed, k in plan if (k, seed) not in done]
+
+
 def table(runs):
     """The runs as a table: means over seeds, in per cent."""
     moments = _moments(runs[0]["epochs"])
@@ -135,13 +142,11 @@ def main():
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
-    done = {(run["kind"], run["seed"]) for run in runs}
-    for kind, seed in itertools.product(KINDS, range(SEEDS)):
-        if not given.table and (kind, seed) not in done:
-            print(f"{kind}, seed {seed}", file=sys.stderr)
-            runs.append(trained(kind, seed))
-            with atomic_path(RECORDS) as path:
-                path.write_text(json.dumps(runs) + "\n")
+    for kind, seed in [] if given.table else missing(runs):
+        print(f"{kind}, seed {seed}", file=sys.stderr)
+        runs.append(trained(kind, seed))
+        with atomic_path(RECORDS) as path:
+            path.write_text(json.dumps(runs) + "\n")
     print(*table(runs), sep="\n")
 
 

@@ -37,11 +37,12 @@ def test_the_tables_are_those_of_the_runs(text):
     assert renewed(text) == text
 
 
-def test_the_overlaps_are_those_of_the_runs(text):
-    overlap = runpy.run_path(str(ROOT / "results" / "overlap.py"))
-    runs = json.loads(overlap["RECORDS"].read_text())
-    assert len(runs) == len(overlap["KINDS"]) * overlap["SEEDS"]
-    assert "\n".join(overlap["table"](runs)) in text
+@pytest.mark.parametrize("name", ["overlap", "graphs", "recipes", "long_walks"])
+def test_tables_of_scripts_are_those_of_the_runs(name, text):
+    script = runpy.run_path(str(ROOT / "results" / f"{name}.py"))
+    runs = json.loads(script["RECORDS"].read_text())
+    assert "\n".join(script["table"](runs)) in text
+    assert not script["missing"](runs)
 
 
 @pytest.fixture(scope="module")
