@@ -145,17 +145,17 @@ def _batched_int8(model):
 
 
 def copied_outputs(model):
-    """Whether a loop makes all of its outputs anew at every step."""
+    """Says if a loop makes all of its outputs anew at every step."""
     for _, loop in _nodes(model, "WHILE"):
         body = model.subgraphs[loop.builtinOptions.bodySubgraphIndex]
         made_by = {
             index: flatbuffer.name_of(model, operator)
             for operator in body.operators or []
-            for index in operator.outputs
+            for index in _indices(operator.outputs)
         }
         for operator in body.operators or []:
             # What is before the new one, the new one, and what is after.
-            read = [made_by.get(index) for index in operator.inputs]
+            read = [made_by.get(i) for i in _indices(operator.inputs)]
             if (
                 flatbuffer.name_of(model, operator) == "CONCATENATION"
                 and read.count("SLICE") > 1
@@ -168,6 +168,10 @@ def copied_outputs(model):
                     "`sequence_length`"
                 )
                 return
+
+
+def _indices(tensors):
+    return [] if tensors is None else list(tensors)
 
 
 def _nodes(model, name):
