@@ -179,7 +179,9 @@ def _signatures(model):
 def _description(tensor):
     open_shape = tensor.shapeSignature
     shape = tensor.shape if open_shape is None else open_shape
-    sizes = ["?" if size < 0 else str(size) for size in _list(shape)]
+    sizes = [
+        "?" if size < 0 else str(size) for size in flatbuffer.listed(shape)
+    ]
     return f"{flatbuffer.type_of(tensor)} ({', '.join(sizes)})"
 
 
@@ -212,7 +214,7 @@ def _one(model, tensor):
 
 def _shape(tensor):
     # In Python's integers: a damaged file's product need not fit NumPy's.
-    return tuple(int(size) for size in _list(tensor.shape))
+    return tuple(int(size) for size in flatbuffer.listed(tensor.shape))
 
 
 def _stored(tensor):
@@ -233,7 +235,3 @@ def _line(weights):
         f"{weights.bytes:>10,} bytes  {shape} {weights.type}, "
         f"{weights.stored}{zeros}  {weights.name[-50:]}"
     )
-
-
-def _list(vector):
-    return [] if vector is None else list(vector)

@@ -111,6 +111,20 @@ def name_of(model, operator):
     return _names(schema.BuiltinOperator)[number]
 
 
+def listed(vector):
+    """A vector of the file as a list; one that is missing is empty."""
+    return [] if vector is None else list(vector)
+
+
+def makers(graph):
+    """From the index of a tensor to the operator that makes it."""
+    return {
+        int(index): operator
+        for operator in graph.operators or []
+        for index in listed(operator.outputs)
+    }
+
+
 def computed_in_float(model):
     """The names of operators whose results are floats, casts left out."""
     return sorted(

@@ -126,11 +126,9 @@ class _Graph:
 
     def __init__(self, model, graph):
         self.model, self.tensors = model, graph.tensors
-        self._maker = {}
+        self._maker = flatbuffer.makers(graph)
         self._readers = {}
         for operator in graph.operators or []:
-            for index in operator.outputs:
-                self._maker[int(index)] = operator
             for index in operator.inputs:
                 self._readers.setdefault(int(index), []).append(operator)
 

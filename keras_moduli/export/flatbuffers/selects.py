@@ -42,7 +42,7 @@ def _multiply(model, graph, select):
     from ai_edge_litert import schema_py_generated as schema
 
     condition, shifted, index = map(int, select.inputs)
-    add = _maker(graph, shifted)
+    add = flatbuffer.makers(graph).get(shifted)
     if (
         add is None
         or flatbuffer.name_of(model, add) != "ADD"
@@ -67,11 +67,6 @@ def _multiply(model, graph, select):
         add,
     ]
     return True
-
-
-def _maker(graph, tensor):
-    made = [each for each in graph.operators if tensor in each.outputs]
-    return made[0] if made else None
 
 
 def _like(graph, shape_of, type_of, name):

@@ -109,11 +109,9 @@ def _gathered_half(model):
 
 def _made_by(model, graph, name, reader):
     """The operator of a name that makes the first thing another one reads."""
-    for operator in graph.operators:
-        if reader.inputs[0] in operator.outputs:
-            found = flatbuffer.name_of(model, operator) == name
-            return operator if found else None
-    return None
+    maker = flatbuffer.makers(graph).get(int(reader.inputs[0]))
+    found = maker and flatbuffer.name_of(model, maker) == name
+    return maker if found else None
 
 
 def _computed_shapes(model):
@@ -150,12 +148,11 @@ def copied_outputs(model):
         body = model.subgraphs[loop.builtinOptions.bodySubgraphIndex]
         made_by = {
             index: flatbuffer.name_of(model, operator)
-            for operator in body.operators or []
-            for index in _indices(operator.outputs)
+            for index, operator in flatbuffer.makers(body).items()
         }
         for operator in body.operators or []:
             # What is before the new one, the new one, and what is after.
-            read = [made_by.get(i) for i in _indices(operator.inputs)]
+            read = [made_by.get(i) for i in flatbuffer.listed(operator.inputs)]
             if (
                 flatbuffer.name_of(model, operator) == "CONCATENATION"
                 and read.count("SLICE") > 1
@@ -168,10 +165,6 @@ def copied_outputs(model):
                     "`sequence_length`"
                 )
                 return
-
-
-def _indices(tensors):
-    return [] if tensors is None else list(tensors)
 
 
 def _nodes(model, name):
