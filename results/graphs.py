@@ -11,18 +11,17 @@ not made again.
 """
 
 import argparse
-import itertools
+import functools
 import json
-import sys
 from pathlib import Path
 
+import keeping
 import keras
 import numpy as np
 
 import keras_moduli
 from keras_moduli.models.kernels import select
 from keras_moduli.tasks import Navigation
-from keras_moduli.utils.files import atomic_path
 
 RECORDS = Path(__file__).with_name("graphs.json")
 STEPS, UNITS, SOURCES, SEEDS = 3000, 256, 5, 3
@@ -106,30 +105,21 @@ def describe(mask):
     return float(back), float(np.trace(both @ both @ both) / 2 / len(mask))
 
 
-def trained(mask, seed):
+def trained(kind, seed):
     """The error in cm of one training."""
     keras.utils.set_random_seed(seed)
     task = Navigation(units=UNITS, learning_rate=0.003)
     model = task.model(STEPS)
     (path,) = select(model, "recurrent")
-    keras_moduli.apply_masks(model, {path: mask}, rescale=True)
+    keras_moduli.apply_masks(model, {path: mask_of(kind, seed)}, rescale=True)
     model.steps_per_execution = 10
     model.fit(
         task.training(seed, 0), steps_per_epoch=STEPS, shuffle=False, verbose=0
     )
-    return model.evaluate(
-        *task.test,
-        batch_size=task.evaluation_batch,
-        verbose=0,
-        return_dict=True,
-    )[task.metric]
+    return {"error": keeping.tested(model, task, task.test)}
 
 
-def missing(runs):
-    """The kind and the seed of every run that is not there."""
-    done = {(run["kind"], run["seed"]) for run in runs}
-    plan = itertools.product(range(SEEDS), KINDS)
-    return [(k, seed) for seed, k in plan if (k, seed) not in done]
+missing = functools.partial(keeping.missing, KINDS, SEEDS)
 
 
 def table(runs):
@@ -151,14 +141,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
-    for kind, seed in [] if given.table else missing(runs):
-        print(f"{kind}, seed {seed}", file=sys.stderr)
-        error = trained(mask_of(kind, seed), seed)
-        runs.append({"kind": kind, "seed": seed, "error": error})
-        with atomic_path(RECORDS) as path:
-            path.write_text(json.dumps(runs) + "\n")
-    print(*table(runs), sep="\n")
+    if not given.table:
+        keeping.completed(RECORDS, missing, trained)
+    print(*table(json.loads(RECORDS.read_text())), sep="\n")
 
 
 if __name__ == "__main__":

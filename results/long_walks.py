@@ -15,13 +15,13 @@ import json
 import re
 from pathlib import Path
 
+import keeping
 import keras
 import numpy as np
 
 from keras_moduli.tasks import Navigation
 from keras_moduli.tasks.navigation.place_cells import decode
 from keras_moduli.tasks.navigation.walks import summed
-from keras_moduli.utils.files import atomic_path
 
 RECORDS = Path(__file__).with_name("long_walks.json")
 WALKS = {20: 1000, 50: 1000, 200: 250, 1000: 50}  # steps: how many walks
@@ -121,9 +121,7 @@ def main():
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     if not given.table:
-        runs = list(found_in(given.folders))
-        with atomic_path(RECORDS) as path:
-            path.write_text(json.dumps(runs) + "\n")
+        keeping.keep(RECORDS, list(found_in(given.folders)))
     print(*table(json.loads(RECORDS.read_text())), sep="\n")
 
 

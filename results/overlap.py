@@ -11,18 +11,17 @@ Runs are kept in `overlap.json` beside this, and not made again.
 """
 
 import argparse
-import itertools
+import functools
 import json
-import sys
 from pathlib import Path
 
+import keeping
 import keras
 import numpy as np
 
 import keras_moduli
 from keras_moduli.models.kernels import select
 from keras_moduli.tasks import Navigation
-from keras_moduli.utils.files import atomic_path
 
 RECORDS = Path(__file__).with_name("overlap.json")
 STEPS, EPOCHS, SEEDS = 3000, 15, 2
@@ -92,20 +91,11 @@ def trained(kind, seed):
         shuffle=False,
         verbose=0,
     )
-    error = model.evaluate(
-        *task.test,
-        batch_size=task.evaluation_batch,
-        verbose=0,
-        return_dict=True,
-    )[task.metric]
-    return {"kind": kind, "seed": seed, "error": error, "epochs": overlap.found}
+    error = keeping.tested(model, task, task.test)
+    return {"error": error, "epochs": overlap.found}
 
 
-def missing(runs):
-    """The kind and the seed of every run that is not there."""
-    done = {(run["kind"], run["seed"]) for run in runs}
-    plan = itertools.product(range(SEEDS), KINDS)
-    return [(k, seed) for seed, k in plan if (k, seed) not in done]
+missing = functools.partial(keeping.missing, KINDS, SEEDS)
 
 
 def table(runs):
@@ -141,13 +131,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
-    for kind, seed in [] if given.table else missing(runs):
-        print(f"{kind}, seed {seed}", file=sys.stderr)
-        runs.append(trained(kind, seed))
-        with atomic_path(RECORDS) as path:
-            path.write_text(json.dumps(runs) + "\n")
-    print(*table(runs), sep="\n")
+    if not given.table:
+        keeping.completed(RECORDS, missing, trained)
+    print(*table(json.loads(RECORDS.read_text())), sep="\n")
 
 
 if __name__ == "__main__":

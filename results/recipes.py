@@ -20,9 +20,9 @@ import dataclasses
 import functools
 import json
 import math
-import sys
 from pathlib import Path
 
+import keeping
 import keras
 import numpy as np
 
@@ -188,8 +188,9 @@ def exchange(model, slope, share):
     keras_moduli.apply_masks(model, {kernel.path: moved.reshape(mask.shape)})
 
 
-def trained(recipe, seed, text, teacher):
-    """The bits per character of one training, on the test text."""
+def trained(kind, option, seed, text, teacher):
+    """The bits per character of one training."""
+    recipe = KINDS[kind][option]
     task = Language(text=text, units=recipe.units, learning_rate=recipe.rate)
     model = first_model(recipe, task, seed)
     if recipe.teacher:
@@ -199,13 +200,8 @@ def trained(recipe, seed, text, teacher):
     else:
         fit(model, task, seed)
     return {
-        name: model.evaluate(
-            *data,
-            batch_size=task.evaluation_batch,
-            verbose=0,
-            return_dict=True,
-        )[task.metric]
-        for name, data in (("validation", task.validation), ("test", task.test))
+        "validation": keeping.tested(model, task, task.validation),
+        "test": keeping.tested(model, task, task.test),
     }
 
 
@@ -228,11 +224,12 @@ def missing(runs):
     for kind, options in KINDS.items():
         for option in range(len(options)):
             if (kind, option, 0) not in done:
-                return kind, option, 0
+                return {"kind": kind, "option": option, "seed": 0}
     for seed in range(1, SEEDS):
         for kind in KINDS:
-            if (kind, best(runs, kind), seed) not in done:
-                return kind, best(runs, kind), seed
+            option = best(runs, kind)
+            if (kind, option, seed) not in done:
+                return {"kind": kind, "option": option, "seed": seed}
     return None
 
 
@@ -276,15 +273,10 @@ def main():
     given = parser.parse_args()
     text = tuple(given.text)
     make_teacher = functools.partial(teacher, text, given.teacher)
-    runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
-    while not given.table and (run := missing(runs)):
-        kind, option, seed = run
-        print(f"{kind}, {option}, seed {seed}", file=sys.stderr)
-        found = trained(KINDS[kind][option], seed, text, make_teacher)
-        runs.append({"kind": kind, "option": option, "seed": seed, **found})
-        with atomic_path(RECORDS) as path:
-            path.write_text(json.dumps(runs) + "\n")
-    print(*table(runs), sep="\n")
+    train = functools.partial(trained, text=text, teacher=make_teacher)
+    if not given.table:
+        keeping.completed(RECORDS, missing, train)
+    print(*table(json.loads(RECORDS.read_text())), sep="\n")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ def test_the_tables_are_those_of_the_runs(text):
 
 
 @pytest.mark.parametrize("name", ["overlap", "graphs", "recipes", "long_walks"])
-def test_tables_of_scripts_are_those_of_the_runs(name, text):
+def test_tables_of_scripts_are_those_of_the_runs(name, text, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "results")  # what they share
     script = runpy.run_path(str(ROOT / "results" / f"{name}.py"))
     runs = json.loads(script["RECORDS"].read_text())
     assert "\n".join(script["table"](runs)) in text

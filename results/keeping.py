@@ -1,0 +1,45 @@
+"""What scripts of runs share: a run is kept as it ends, and not made again."""
+
+import json
+import sys
+
+from keras_moduli.utils.files import atomic_path
+
+
+def missing(kinds, seeds, runs):
+    """The first run that is not there, a dict of its kind and its seed."""
+    done = {(run["kind"], run["seed"]) for run in runs}
+    for seed in range(seeds):
+        for kind in kinds:
+            if (kind, seed) not in done:
+                return {"kind": kind, "seed": seed}
+    return None
+
+
+def completed(records, following, train):
+    """Makes what is missing, one run after the other.
+
+    Args:
+        records: The file where runs are kept.
+        following: From all runs so far to what names the next, a dict, or
+            `None`.
+        train: From that to what is found, a dict.
+    """
+    runs = json.loads(records.read_text()) if records.exists() else []
+    while run := following(runs):
+        print(", ".join(map(str, run.values())), file=sys.stderr)
+        runs.append({**run, **train(**run)})
+        keep(records, runs)
+
+
+def keep(records, runs):
+    """Writes all runs, whole or not at all."""
+    with atomic_path(records) as path:
+        path.write_text(json.dumps(runs) + "\n")
+
+
+def tested(model, task, data):
+    """The task's metric on some of its data."""
+    return model.evaluate(
+        *data, batch_size=task.evaluation_batch, verbose=0, return_dict=True
+    )[task.metric]
