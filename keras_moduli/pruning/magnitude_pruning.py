@@ -14,7 +14,6 @@ from keras_moduli.pruning import resuming
 from keras_moduli.pruning.group import PruningGroup
 from keras_moduli.pruning.group import check_groups
 from keras_moduli.pruning.pruner import Pruner
-from keras_moduli.utils.backend import BAKES_MASKS
 
 
 class MagnitudePruning(keras.callbacks.Callback):
@@ -166,8 +165,6 @@ class MagnitudePruning(keras.callbacks.Callback):
             self._bind()
             self._begin_fit()
             self._wait = 0
-        if BAKES_MASKS and self.sparsity:
-            self._sync().enforce()
         self._wait -= max(1, self._pruner.model.steps_per_execution)
         if self._wait <= 0:
             self._wait = self._sync().advance(self._iterations() + self._offset)

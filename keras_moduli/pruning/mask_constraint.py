@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_moduli.pruning import jax_step
 from keras_moduli.utils.backend import retrace
 from keras_moduli.utils.backend import strategy_scope
 
@@ -23,6 +24,8 @@ class MaskConstraint(keras.constraints.Constraint):
     Attributes:
         mask: A boolean `keras.Variable`, true where a weight lives. A
             variable, so that a compiled step reads its present value.
+        given: In its place, while a step is traced that takes masks as
+            arguments; `None` otherwise.
         averages: Optimizer variables that average this weight over time and
             are masked along with it.
         owner: A weak reference to the callback that changes the mask, or
@@ -37,6 +40,7 @@ class MaskConstraint(keras.constraints.Constraint):
             trainable=False,
             name="mask",
         )
+        self.given = None
         self.averages = ()
         self.owner = None
 
@@ -50,7 +54,8 @@ class MaskConstraint(keras.constraints.Constraint):
         return self.masked(self.inner(self.masked(w)))
 
     def masked(self, w):
-        w, mask = ops.convert_to_tensor(w), ops.convert_to_tensor(self.mask)
+        mask = self.mask if self.given is None else self.given
+        w, mask = ops.convert_to_tensor(w), ops.convert_to_tensor(mask)
         return ops.where(mask, w, ops.cast(0, w.dtype))
 
     def get_config(self):
@@ -76,8 +81,23 @@ def constrain(model, variables):
         for variable in fresh:
             variable.constraint = MaskConstraint(variable)
     if fresh:
+        jax_step.carry(model, lambda: _constraints(model))
         retrace(model)
     return [v.constraint for v in variables]
+
+
+def release(model):
+    """Takes the masks from all variables of a model."""
+    masked = [v for v in model.trainable_variables if is_masked(v)]
+    for variable in masked:
+        variable.constraint = variable.constraint.inner
+    if masked:
+        jax_step.release(model)
+        retrace(model)
+
+
+def _constraints(model):
+    return [v.constraint for v in model.trainable_variables if is_masked(v)]
 
 
 def is_masked(variable):

@@ -10,10 +10,9 @@ from keras import ops
 
 from keras_moduli.models.kernels import kernels
 from keras_moduli.pruning.mask_constraint import constrain
-from keras_moduli.pruning.mask_constraint import is_masked
 from keras_moduli.pruning.mask_constraint import mask_of
+from keras_moduli.pruning.mask_constraint import release
 from keras_moduli.pruning.mask_constraint import set_mask
-from keras_moduli.utils.backend import retrace
 from keras_moduli.utils.files import atomic_path
 
 
@@ -97,11 +96,7 @@ def remove_masks(model: keras.Model) -> None:
     >>> keras_moduli.apply_masks(model, keras_moduli.masks_of(model))
     >>> keras_moduli.remove_masks(model)
     """
-    masked = [v for v in model.trainable_variables if is_masked(v)]
-    for variable in masked:
-        variable.constraint = variable.constraint.inner
-    if masked:
-        retrace(model)
+    release(model)
 
 
 def save_masks(

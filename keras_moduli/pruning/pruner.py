@@ -11,8 +11,6 @@ from keras_moduli.pruning.bound_group import BoundGroup
 from keras_moduli.pruning.mask_constraint import constrain
 from keras_moduli.pruning.mask_constraint import is_masked
 from keras_moduli.pruning.mask_constraint import owner_of
-from keras_moduli.utils.backend import BAKES_MASKS
-from keras_moduli.utils.backend import retrace
 
 
 class Pruner:
@@ -132,8 +130,6 @@ class Pruner:
     def _note_change(self):
         pruned = sum(member.pruned() for member in self._members)
         self.sparsity = pruned / sum(member.size for member in self._members)
-        if BAKES_MASKS and getattr(self.model, "steps_per_execution", 1) > 1:
-            retrace(self.model)
 
 
 def _unique(variables):

@@ -6,8 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-# JAX compiles the values of variables that belong to no layer into its step.
+# JAX compiles the values of variables that belong to no layer into its step,
+# unless they are its arguments.
 BAKES_MASKS = keras.backend.backend() == "jax"
+# There `steps_per_execution` is a loop in Python, which saves nothing.
+CALLS_EVERY_STEP = keras.backend.backend() == "jax"
 
 
 def eager():

@@ -96,6 +96,21 @@ model.fit(
 )
 recurrent = keras.ops.convert_to_numpy(model.layers[0].cell.recurrent_kernel)
 results["counts/built by fit"] = np.array([(recurrent == 0).sum()])
+
+# One mask and then another, in a step that was compiled with the first.
+model = keras.Sequential([keras.Input((5, 3)), keras.layers.GRU(8)])
+model.compile(keras.optimizers.Adam(0.1), "mse")
+(path,) = (path for path in kernels(model) if "recurrent" in path)
+kernel = kernels(model)[path]
+first = np.arange(8 * 24).reshape(8, 24) % 2 == 0
+for name, mask in (("first", first), ("second", ~first)):
+    keras_moduli.apply_masks(model, {path: mask})
+    model.fit(x, y, batch_size=4, verbose=0)
+    alive = keras.ops.convert_to_numpy(kernel) != 0
+    results[f"alive/{name} mask"] = alive
+keras_moduli.remove_masks(model)
+model.fit(x, y, batch_size=4, verbose=0)
+results["alive/no mask"] = keras.ops.convert_to_numpy(kernel) != 0
 np.savez(sys.argv[1], **results)
 """
 
@@ -128,6 +143,12 @@ def test_same_masks(backend, tensorflow, tmp_path):
     assert found["counts/adam"][-1] == 144
     assert found["counts/averaging"][-1] == 144
     assert found["counts/built by fit"] == [144]
+    # The first mask's weights died with the second, whose had died before and
+    # came to life by their gradients.
+    first = np.arange(8 * 24).reshape(8, 24) % 2 == 0
+    np.testing.assert_array_equal(found["alive/first mask"], first)
+    np.testing.assert_array_equal(found["alive/second mask"], ~first)
+    assert found["alive/no mask"].all()
     if "counts/several" in found:
         assert list(found["counts/several"]) == [
             found["counts/adam"][4],

@@ -20,7 +20,7 @@ from keras_moduli.pruning.masks import masks_of
 from keras_moduli.pruning.masks import save_masks
 from keras_moduli.regularizers.embedding_learning_rate import trained_points
 from keras_moduli.shrinking import shrink
-from keras_moduli.utils.backend import BAKES_MASKS
+from keras_moduli.utils.backend import CALLS_EVERY_STEP
 from keras_moduli.utils.files import atomic_path
 
 _PER_EXECUTION = 10  # steps between two looks from Python; more gain little
@@ -182,7 +182,7 @@ class Run:
             if self.settings.fixed:
                 hold(model, self.settings)
             console.print(f"{label}: goes on after epoch {len(curves)}")
-        if not BAKES_MASKS:
+        if not CALLS_EVERY_STEP:
             model.steps_per_execution = _divisor(self.settings.steps_per_epoch)
         if self._masks:
             apply_masks(model, load_masks(self._masks))
