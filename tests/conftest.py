@@ -1,7 +1,22 @@
 """What tests of several rooms share."""
+# ruff: noqa: E402 - the environment must be set before imports
 
+import functools
 import gc
+import os
+import tempfile
 from pathlib import Path
+
+# Before the imports that read them, and for the processes of tests, too.
+# There are as many of these as cores: their threads would wait for each other.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Many of them compile the same programs.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.TemporaryDirectory(prefix="keras_moduli.")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import keras
 import pytest
@@ -10,6 +25,10 @@ import warm
 from keras_moduli.export.conversion import calibration
 
 COLD = calibration._process
+COLLECT = gc.collect
+# TensorFlow's converter calls it at every export, a tenth of a small one's time
+# where earlier tests have left something. All garbage goes with each module.
+gc.collect = functools.partial(COLLECT, 1)
 
 
 # Rooms whose modules take longest: two processes end together if these begin.
@@ -32,7 +51,7 @@ def _forgotten():
     """Leaves nothing of a module for later ones' garbage collections."""
     yield
     keras.backend.clear_session()
-    gc.collect()
+    COLLECT()
     gc.freeze()
 
 

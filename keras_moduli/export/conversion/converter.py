@@ -9,6 +9,8 @@ from keras_moduli.export.errors import ExportError
 from keras_moduli.export.errors import explanation
 from keras_moduli.export.flatbuffers import ranges
 
+_FROZEN = False
+
 
 def convert(module, quantization, calibration=None):
     """Converts a module of `constant_module` to the bytes of a file.
@@ -76,11 +78,18 @@ def _garbage_of_before_left():
     The converter collects garbage every time. To look through all that Keras
     and TensorFlow hold takes a third of a small model's export.
     """
-    if gc.get_freeze_count():
-        yield  # somebody does the same, and would find all unfrozen
+    if _others_have_frozen():
+        yield  # they do the same, and would find all unfrozen
         return
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+
+
+def _others_have_frozen():
+    """Whether there are frozen objects: counted once, as that takes long."""
+    global _FROZEN
+    _FROZEN = _FROZEN or gc.get_freeze_count() > 0
+    return _FROZEN

@@ -4,12 +4,14 @@ import gc
 
 import pytest
 
+from keras_moduli.export.conversion import converter
 from keras_moduli.export.conversion.converter import _garbage_of_before_left
 
 
 @pytest.fixture
-def unfrozen():
+def unfrozen(monkeypatch):
     """No frozen objects, as in processes that know nothing of this."""
+    monkeypatch.setattr(converter, "_FROZEN", False)
     gc.unfreeze()
     yield
     gc.freeze()  # what conftest.py did
