@@ -5,20 +5,23 @@
 
 Each net is tested on walks of up to 1,000 steps, drawn anew, and on such whose
 displacements are wrong by 1 cm in each coordinate. What is kept is the mean
-error in cm of the last tenth of the steps, in `long_walks.json` beside this.
+error in cm of the last tenth of the steps, in `long_walks.json` beside this,
+with what is there already.
 """
 
 import argparse
 import dataclasses
 import itertools
 import json
-import re
 from pathlib import Path
 
 import keeping
 import keras
 import numpy as np
 
+from keras_moduli.experiments.reports.row import Row
+from keras_moduli.experiments.runs import folders
+from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.tasks import Navigation
 from keras_moduli.tasks.navigation.place_cells import decode
 from keras_moduli.tasks.navigation.walks import summed
@@ -70,49 +73,90 @@ def tasks():
             )
 
 
-def kind_of(folder):
-    """What a run is, but for its seed."""
-    settings = json.loads((folder / "settings.json").read_text())
-    steps = settings["task_settings"].get("sequence_length", 20)
-    name = re.sub(r"-(rate|seed)[^-]*", "", folder.name)
-    return f"{name}, trained on {steps} steps"
+def described(folder):
+    """What a run is: the fields of its record that name it."""
+    settings = Settings.from_dict(folders.load(folder))
+    task = settings.make_task()
+    return {
+        "net": Row(settings, []).label,
+        "share": round(1 - settings.sparsity, 6),
+        "steps": task.sequence_length,
+        "noise": task.noise,
+        "rate": task.learning_rate,
+        "seed": settings.seed,
+    }
 
 
 def found_in(folders):
-    """What the nets of folders, and those who have none, are wrong by."""
+    """What the nets of folders are wrong by."""
     columns = dict(tasks())
     nets = (Path(folder).glob("*/model.keras") for folder in folders)
     for path in sorted(itertools.chain(*nets), key=str):
-        name = path.parent.name
+        name = described(path.parent)
         net = keras.saving.load_model(path)
         errors = {name: tested(net, task) for name, task in columns.items()}
         print(name, errors)
-        yield {"run": name, "kind": kind_of(path.parent), "errors": errors}
+        yield {**name, "errors": errors}
+
+
+def without_nets():
+    """What those are wrong by who have none."""
     still, sums = {}, {}
-    for name, task in columns.items():
+    for name, task in tasks():
         inputs, truth = task.test
         still[name] = error(inputs["start"][:, None], truth)
         sums[name] = error(summed(inputs), truth)
-    yield {"run": STILL, "kind": STILL, "errors": still}
-    yield {"run": SUMMED, "kind": SUMMED, "errors": sums}
+    yield {"net": STILL, "errors": still}
+    yield {"net": SUMMED, "errors": sums}
+
+
+def name_of(run, *but):
+    """A run's fields, but for its errors and others, to be compared."""
+    return tuple(v for k, v in run.items() if k not in ("errors", *but))
+
+
+def merged(before, found):
+    """All runs, those found now in place of those of the same name."""
+    runs = {name_of(run): run for run in [*before, *found]}
+    return sorted(runs.values(), key=_order)
+
+
+def _order(run):
+    """Nets by what they were trained on, and last those who have none."""
+    fields = "steps", "noise", "net", "share", "rate", "seed"
+    return "steps" not in run, *(run.get(field, 0) for field in fields)
 
 
 def missing(runs):
     """The nets that were not tested on everything."""
     columns = {name for name, _ in tasks()}
-    return [run["run"] for run in runs if set(run["errors"]) != columns]
+    return [name_of(run) for run in runs if set(run["errors"]) != columns]
 
 
 def table(runs):
     """The runs as a table: means over seeds, in cm."""
     columns = list(runs[0]["errors"])
-    yield f"| | runs | {' | '.join(columns)} |"
-    yield "|---|---:" + "|---:" * len(columns) + "|"
-    for kind in dict.fromkeys(run["kind"] for run in runs):
-        same = [run["errors"] for run in runs if run["kind"] == kind]
-        means = [np.mean([errors[c] for errors in same]) for c in columns]
+    yield (
+        "| net | connections | trained on | rate | runs "
+        f"| {' | '.join(columns)} |"
+    )
+    yield "|---|---:|---|---:|---:" + "|---:" * len(columns) + "|"
+    for kind in dict.fromkeys(name_of(run, "seed") for run in runs):
+        same = [run for run in runs if name_of(run, "seed") == kind]
+        means = [np.mean([run["errors"][c] for run in same]) for c in columns]
         numbers = " | ".join(f"{mean:.1f}" for mean in means)
-        yield f"| {kind} | {len(same)} | {numbers} |"
+        yield f"| {_words(same[0])} | {len(same)} | {numbers} |"
+
+
+def _words(run):
+    """What a run is, as cells of the table."""
+    if "steps" not in run:
+        return f"{run['net']} | | |"
+    noise = f", {run['noise']:g} m" if run["noise"] else ""
+    return (
+        f"{run['net']} | {run['share']:.0%} | {run['steps']} steps{noise} "
+        f"| {run['rate']:g}"
+    )
 
 
 def main():
@@ -121,7 +165,9 @@ def main():
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     if not given.table:
-        keeping.keep(RECORDS, list(found_in(given.folders)))
+        before = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
+        found = [*found_in(given.folders), *without_nets()]
+        keeping.keep(RECORDS, merged(before, found))
     print(*table(json.loads(RECORDS.read_text())), sep="\n")
 
 
