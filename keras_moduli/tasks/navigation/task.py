@@ -40,6 +40,7 @@ def model(
     learning_rate: float = 1e-4,
     recurrent_regularizer: Any = None,
     unroll: bool = False,
+    global_clipnorm: float | None = None,
 ) -> keras.Model:
     """A compiled ReLU RNN without biases between place cells.
 
@@ -54,6 +55,7 @@ def model(
         recurrent_regularizer: For the recurrent kernel.
         unroll: Whether the recurrent layer is unrolled, which needs a fixed
             length, and makes steps on TensorFlow faster.
+        global_clipnorm: The largest norm of all gradients together.
 
     Returns:
         A `keras.Model` from a dict with `"start"`, `(batch, 2)`, and
@@ -96,7 +98,9 @@ def model(
         name="navigation",
     )
     network.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01),
+        optimizer=keras.optimizers.AdamW(
+            learning_rate, weight_decay=0.01, global_clipnorm=global_clipnorm
+        ),
         loss=place_cells.PlaceCrossentropy(**layout),
         metrics=[place_cells.PositionError(**layout)],
     )
@@ -118,11 +122,13 @@ class Navigation(Generated):
             cm, that of 512 to 4 cm.
         noise: Standard deviation of what is wrong with each coordinate of
             each displacement, in metres.
+        global_clipnorm: The largest norm of all gradients together, `None`
+            for any.
         validation_size: Walks to validate on, and as many to test on.
 
     Raises:
-        ValueError: If a size is not a positive integer, the width not
-            positive, or the noise negative.
+        ValueError: If a size is not a positive integer, the width or the norm
+            not positive, or the noise negative.
 
     Example:
 
@@ -141,6 +147,9 @@ class Navigation(Generated):
         0.0,
         "X",
         "standard deviation of what is wrong with a displacement, in metres",
+    )
+    global_clipnorm: float | None = option(
+        None, "X", "largest norm of all gradients together (default: None)"
     )
     validation_size: int = 1000
 
@@ -184,6 +193,8 @@ class Navigation(Generated):
         )
         positive("width", self.width)
         not_negative("noise", self.noise)
+        if self.global_clipnorm is not None:
+            positive("global_clipnorm", self.global_clipnorm)
         if self.cells < 3:
             raise ValueError(
                 "`cells` must be at least 3: a position is decoded from the "
@@ -243,4 +254,5 @@ class Navigation(Generated):
             learning_rate=self.learning_rate,
             recurrent_regularizer=recurrent_regularizer,
             unroll=unrolls(self.sequence_length),
+            global_clipnorm=self.global_clipnorm,
         )

@@ -148,6 +148,22 @@ def test_decoding_the_true_code_is_nearly_right():
     assert 2 < float(metric.result()) < 6
 
 
+def test_a_step_is_no_longer_than_the_norm_allows():
+    moved = []
+    for norm in (None, 1e-9):
+        keras.utils.set_random_seed(0)
+        task = Navigation(units=16, cells=8, global_clipnorm=norm)
+        model = task.model(steps=1)
+        before = model.get_layer("rnn").cell.recurrent_kernel.numpy()
+        # Adam's steps have no length of their own gradients: its epsilon
+        # tells those that are shorter by far.
+        model.optimizer.weight_decay = None
+        model.fit(task.training(0, 0), steps_per_epoch=1, verbose=0)
+        after = model.get_layer("rnn").cell.recurrent_kernel.numpy()
+        moved.append(np.abs(after - before).max())
+    assert moved[0] > 9e-4 > 1e-5 > moved[1]
+
+
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_the_cells_of_the_presets_can_be_decoded(preset):
     task = Settings.of("navigation", {}, preset).make_task()
@@ -235,6 +251,7 @@ def test_a_few_steps_help():
         ("sequence_length", -1),
         ("width", 0.0),
         ("noise", -0.1),
+        ("global_clipnorm", 0.0),
     ],
 )
 def test_impossible_sizes_are_refused(name, value):
