@@ -83,6 +83,7 @@ def described(folder):
         "steps": task.sequence_length,
         "noise": task.noise,
         "rate": task.learning_rate,
+        "clipped": task.global_clipnorm is not None,
         "seed": settings.seed,
     }
 
@@ -123,7 +124,7 @@ def merged(before, found):
 
 def _order(run):
     """Nets by what they were trained on, and last those who have none."""
-    fields = "steps", "noise", "net", "share", "rate", "seed"
+    fields = "steps", "noise", "net", "share", "rate", "clipped", "seed"
     return "steps" not in run, *(run.get(field, 0) for field in fields)
 
 
@@ -155,7 +156,7 @@ def _words(run):
     noise = f", {run['noise']:g} m" if run["noise"] else ""
     return (
         f"{run['net']} | {run['share']:.0%} | {run['steps']} steps{noise} "
-        f"| {run['rate']:g}"
+        f"| {run['rate']:g}{', clipped' * run['clipped']}"
     )
 
 
