@@ -88,16 +88,16 @@ def described(folder):
     }
 
 
-def found_in(folders):
+def found_in(places):
     """What the nets of folders are wrong by."""
     columns = dict(tasks())
-    nets = (Path(folder).glob("*/model.keras") for folder in folders)
+    nets = (Path(place).glob("*/model.keras") for place in places)
     for path in sorted(itertools.chain(*nets), key=str):
-        name = described(path.parent)
+        run = described(path.parent)
         net = keras.saving.load_model(path)
         errors = {name: tested(net, task) for name, task in columns.items()}
-        print(name, errors)
-        yield {**name, "errors": errors}
+        print(run, errors)
+        yield {**run, "errors": errors}
 
 
 def without_nets():
