@@ -10,9 +10,7 @@ are the neighbours in a graph. Runs are kept in `graphs.json` beside this, and
 not made again.
 """
 
-import argparse
 import functools
-import json
 from pathlib import Path
 
 import keeping
@@ -137,14 +135,5 @@ def table(runs):
         )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
-    if not given.table:
-        keeping.completed(RECORDS, missing, trained)
-    print(*table(json.loads(RECORDS.read_text())), sep="\n")
-
-
 if __name__ == "__main__":
-    main()
+    keeping.command(__doc__, RECORDS, missing, trained, table)

@@ -1,5 +1,6 @@
 """What scripts of runs share: a run is kept as it ends, and not made again."""
 
+import argparse
 import json
 import sys
 
@@ -25,11 +26,35 @@ def completed(records, following, train):
             `None`.
         train: From that to what is found, a dict.
     """
-    runs = json.loads(records.read_text()) if records.exists() else []
+    runs = kept(records)
     while run := following(runs):
         print(", ".join(map(str, run.values())), file=sys.stderr)
         runs.append({**run, **train(**run)})
         keep(records, runs)
+
+
+def command(description, records, following, train, table):
+    """What a script of runs without options of its own does."""
+    if not arguments(description).parse_args().table:
+        completed(records, following, train)
+    show(records, table)
+
+
+def arguments(description):
+    """A parser of what all scripts of runs take."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--table", action="store_true")
+    return parser
+
+
+def show(records, table):
+    """Prints the runs that are kept."""
+    print(*table(kept(records)), sep="\n")
+
+
+def kept(records):
+    """The runs so far."""
+    return json.loads(records.read_text()) if records.exists() else []
 
 
 def keep(records, runs):

@@ -9,10 +9,8 @@ error in cm of the last tenth of the steps, in `long_walks.json` beside this,
 with what is there already.
 """
 
-import argparse
 import dataclasses
 import itertools
-import json
 from pathlib import Path
 
 import keeping
@@ -161,15 +159,13 @@ def _words(run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = keeping.arguments(__doc__)
     parser.add_argument("folders", nargs="*")
-    parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     if not given.table:
-        before = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
         found = [*found_in(given.folders), *without_nets()]
-        keeping.keep(RECORDS, merged(before, found))
-    print(*table(json.loads(RECORDS.read_text())), sep="\n")
+        keeping.keep(RECORDS, merged(keeping.kept(RECORDS), found))
+    keeping.show(RECORDS, table)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ neurons' connections to themselves is left. By chance both are the density.
 Runs are kept in `overlap.json` beside this, and not made again.
 """
 
-import argparse
 import functools
-import json
 from pathlib import Path
 
 import keeping
@@ -127,14 +125,5 @@ def _moments(epochs):
     return [*first, len(epochs) - 1]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true")
-    given = parser.parse_args()
-    if not given.table:
-        keeping.completed(RECORDS, missing, trained)
-    print(*table(json.loads(RECORDS.read_text())), sep="\n")
-
-
 if __name__ == "__main__":
-    main()
+    keeping.command(__doc__, RECORDS, missing, trained, table)

@@ -15,10 +15,8 @@ What validates best of each kind with one seed is trained with three. Runs are
 kept in `recipes.json` beside this, and not made again.
 """
 
-import argparse
 import dataclasses
 import functools
-import json
 import math
 from pathlib import Path
 
@@ -266,17 +264,16 @@ def _changed(recipe):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = keeping.arguments(__doc__)
     parser.add_argument("--text", nargs="+", default=[], metavar="FILE")
     parser.add_argument("--teacher", default="runs/teacher.keras", type=Path)
-    parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     text = tuple(given.text)
     make_teacher = functools.partial(teacher, text, given.teacher)
     train = functools.partial(trained, text=text, teacher=make_teacher)
     if not given.table:
         keeping.completed(RECORDS, missing, train)
-    print(*table(json.loads(RECORDS.read_text())), sep="\n")
+    keeping.show(RECORDS, table)
 
 
 if __name__ == "__main__":

@@ -81,14 +81,14 @@ def constrain(model, variables):
         for variable in fresh:
             variable.constraint = MaskConstraint(variable)
     if fresh:
-        jax_step.carry(model, lambda: _constraints(model))
+        jax_step.carry(model, lambda: [v.constraint for v in _masked(model)])
         retrace(model)
     return [v.constraint for v in variables]
 
 
 def release(model):
     """Takes the masks from all variables of a model."""
-    masked = [v for v in model.trainable_variables if is_masked(v)]
+    masked = _masked(model)
     for variable in masked:
         variable.constraint = variable.constraint.inner
     if masked:
@@ -96,8 +96,8 @@ def release(model):
         retrace(model)
 
 
-def _constraints(model):
-    return [v.constraint for v in model.trainable_variables if is_masked(v)]
+def _masked(model):
+    return [v for v in model.trainable_variables if is_masked(v)]
 
 
 def is_masked(variable):
