@@ -8,6 +8,7 @@ import numpy as np
 from keras_moduli.export.programs.carriers import CannotStream
 from keras_moduli.export.programs.carriers import carriers
 from keras_moduli.export.programs.examples import inputs_explained
+from keras_moduli.export.programs.keras_steps import KerasSteps
 from keras_moduli.export.programs.names import named
 from keras_moduli.export.programs.program import Program
 from keras_moduli.export.programs.program import Spec
@@ -106,32 +107,21 @@ class StreamingProgram(Program):
                     "8 bits do not hold it. 'int8' can, with float "
                     f"activations. Received: '{path_of(carrier.layer)}'"
                 )
-        return self.steps(batches)
+        return [feed for feed, _ in self.steps(batches)]
 
     def steps(self, batches):
-        """Steps of the batches, each with the states that Keras has there."""
-        fed = []
-        step = self.one_step()
-        for batch in batches:
-            self._walk(step, batch, fed.append)
-        return fed[:: -(-len(fed) // _MOST_STEPS)]
+        """Steps of the batches as Keras takes them.
 
-    def one_step(self):
-        """Keras's own step, as a runner of an exported file.
-
-        On the CPU, like `whole`.
+        Returns:
+            A list of pairs: what a step is fed, the states that precede it
+            among it, and its outputs.
         """
-        import tensorflow as tf
+        steps = self._keras_steps()
+        pairs = sum((steps(batch[self.input_name]) for batch in batches), [])
+        return pairs[:: -(-len(pairs) // _MOST_STEPS)]
 
-        def call(**feed):
-            with tf.device("CPU:0"):
-                return self.call(feed)
-
-        function = tf.function(call, autograph=False)
-        return lambda **feed: {
-            name: keras.ops.convert_to_numpy(value)
-            for name, value in function(**feed).items()
-        }
+    def _keras_steps(self):
+        return KerasSteps(self.call, self.specs, self.input_name)
 
     def invocation(self, batch):
         step = {self.input_name: batch[self.input_name][:, :1]}
@@ -145,28 +135,31 @@ class StreamingProgram(Program):
 
     def reference(self, batches):
         """Keras's own answers to whole sequences, as `run` gives them."""
-        whole, step = self.whole(), self.one_step()
+        whole = self.whole()
         with inputs_explained(self.model):
             for batch in batches:
                 whole(batch)
         with steps_explained(self.model):
             answers = [self._reference(whole, batch) for batch in batches]
-            found = [self.run(step, batch) for batch in batches]
+            steps = self._keras_steps()
+            found = [
+                self._joined([a for _, a in steps(batch[self.input_name])])
+                for batch in batches
+            ]
         check_steps(self.model, found, answers)
         return answers
 
     def _reference(self, whole, batch):
-        sequences = batch[self.input_name]
-        answers = {
-            length: {
+        def ask(length):
+            sequences = batch[self.input_name][:, :length]
+            return {
                 name: keras.ops.convert_to_numpy(value)
-                for name, value in whole(
-                    {self.input_name: sequences[:, :length]}
-                ).items()
+                for name, value in whole({self.input_name: sequences}).items()
             }
-            for length in _checked(sequences.shape[1])
-        }
-        last = answers[max(answers)]
+
+        lengths = _checked(batch[self.input_name].shape[1])
+        answers = {length: ask(length) for length in {lengths[0], lengths[-1]}}
+        last = answers[lengths[-1]]
         self._per_step = {
             name: all(
                 answer[name].ndim > 1 and answer[name].shape[1] == length
@@ -174,6 +167,8 @@ class StreamingProgram(Program):
             )
             for name in last
         }
+        if not all(self._per_step.values()):
+            answers = {n: answers.get(n) or ask(n) for n in lengths}
         return {
             name: value
             if self._per_step[name]
@@ -188,7 +183,10 @@ class StreamingProgram(Program):
             A dict from output to the answers of all steps, or, for outputs
             without a time axis, of the steps in `_CHECKED`.
         """
-        steps = self._walk(runner, batch)
+        return self._joined(self._walk(runner, batch))
+
+    def _joined(self, steps):
+        """The answers to all steps as one."""
         checked = [steps[length - 1] for length in _checked(len(steps))]
         return {
             name: np.concatenate([answer[name] for answer in steps], axis=1)
@@ -207,14 +205,13 @@ class StreamingProgram(Program):
             for name, output in named(self.outputs).items()
         }
 
-    def _walk(self, runner, batch, see=lambda feed: None):
+    def _walk(self, runner, batch):
         """The answers to every step of a batch, the states passed on."""
         sequences = batch[self.input_name]
         state = self._zeros()
         steps = []
         for step in range(sequences.shape[1]):
             x = {self.input_name: sequences[:, step : step + 1]}
-            see({**x, **state})
             answer = runner(**x, **state)
             state = {name: answer.pop(name) for name in state}
             steps.append(answer)

@@ -155,8 +155,8 @@ def test_a_step_is_no_longer_than_the_norm_allows():
         task = Navigation(units=16, cells=8, global_clipnorm=norm)
         model = task.model(steps=1)
         before = model.get_layer("rnn").cell.recurrent_kernel.numpy()
-        # Adam's steps have no length of their own gradients: its epsilon
-        # tells those that are shorter by far.
+        # Adam's steps are as long whatever the gradients are, unless these
+        # are smaller than its epsilon, as clipped ones are here.
         model.optimizer.weight_decay = None
         batch = next(iter(task.training(0, 0)))
         model.train_on_batch(*batch)
