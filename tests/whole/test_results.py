@@ -37,7 +37,9 @@ def test_the_tables_are_those_of_the_runs(text):
     assert renewed(text) == text
 
 
-@pytest.mark.parametrize("name", ["overlap", "graphs", "recipes", "long_walks"])
+@pytest.mark.parametrize(
+    "name", ["overlap", "graphs", "recipes", "long_walks", "units"]
+)
 def test_tables_of_scripts_are_those_of_the_runs(name, text, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "results")  # what they share
     script = runpy.run_path(str(ROOT / "results" / f"{name}.py"))
