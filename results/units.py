@@ -1,6 +1,6 @@
 """What more units give and cost, where each has as many connections.
 
-    python results/units.py DIR      # the nets of a sweep's folder, 10 minutes
+    python results/units.py DIR      # the nets of a sweep's folder, 5 minutes
     python results/units.py --table  # what stands there
 
 Of every kind of net the learning rate that validated best. Its error is the
@@ -18,7 +18,7 @@ import keeping
 from rich.console import Console
 
 from keras_moduli.experiments.reports import tradeoff
-from keras_moduli.experiments.runs.training import Run
+from keras_moduli.experiments.runs.models import first_model
 from keras_moduli.models.kernels import is_recurrent
 from keras_moduli.models.kernels import kernels
 
@@ -33,11 +33,9 @@ def connections(model):
     return math.prod(kernel.shape)
 
 
-def steps(runs):
+def steps(models, batches):
     """Milliseconds of a training step, a list: medians of steps in turn."""
-    models = [run.first_model() for run in runs]
-    batches = [next(iter(run.task.training(0, 0))) for run in runs]
-    times = [[] for _ in runs]
+    times = [[] for _ in models]
     for _ in range(WARM + ROUNDS):
         for taken, model, batch in zip(times, models, batches, strict=True):
             begin = time.perf_counter()
@@ -46,17 +44,17 @@ def steps(runs):
     return [statistics.median(taken[WARM:]) for taken in times]
 
 
-def with_task(run):
-    """A finished run of a table, as one that can be made again."""
-    return Run(run.folder, run.settings, run.settings.make_task())
-
-
 def found_in(folder):
     """What the nets of a folder are and cost, a dict each."""
     kinds = tradeoff.measure(folder, Console(stderr=True), FORM)
-    runs = [with_task(kind.row.runs[0]) for kind in kinds]
-    for kind, run, milliseconds in zip(kinds, runs, steps(runs), strict=True):
-        model = run.first_model()
+    tasks = [kind.row.settings.make_task() for kind in kinds]
+    # As in training: what a run keeps has Keras's own layers, with zeros.
+    models = [
+        first_model(kind.row.settings, task)
+        for kind, task in zip(kinds, tasks, strict=True)
+    ]
+    taken = steps(models, [next(iter(t.training(0, 0))) for t in tasks])
+    for kind, model, milliseconds in zip(kinds, models, taken, strict=True):
         yield {
             "net": kind.row.label,
             "units": kind.units,

@@ -1,7 +1,6 @@
 """Keras's own steps of a sequence, compiled into one loop."""
 
 import keras
-import numpy as np
 
 
 class KerasSteps:
@@ -14,18 +13,15 @@ class KerasSteps:
         call: From a dict of named tensors, one step and the states before it,
             to a dict of its outputs and the states after it.
         specs: A dict from name to `Spec` of what `call` takes.
-        input_name: Which of them is the step; all others are states.
+        zeros: The states at the beginning of a stream, a dict from name to
+            array. What else `call` takes, is the step.
     """
 
-    def __init__(self, call, specs, input_name):
+    def __init__(self, call, specs, zeros):
         import tensorflow as tf
 
-        self._input_name = input_name
-        self._zeros = {
-            name: np.zeros(spec.shape, spec.dtype)
-            for name, spec in specs.items()
-            if name != input_name
-        }
+        (self._input_name,) = specs.keys() - zeros.keys()
+        self._zeros = zeros
         with tf.device("CPU:0"):
             self._step = tf.function(
                 call, autograph=False

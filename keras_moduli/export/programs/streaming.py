@@ -117,11 +117,13 @@ class StreamingProgram(Program):
             among it, and its outputs.
         """
         steps = self._keras_steps()
-        pairs = sum((steps(batch[self.input_name]) for batch in batches), [])
+        pairs = [
+            pair for batch in batches for pair in steps(batch[self.input_name])
+        ]
         return pairs[:: -(-len(pairs) // _MOST_STEPS)]
 
     def _keras_steps(self):
-        return KerasSteps(self.call, self.specs, self.input_name)
+        return KerasSteps(self.call, self.specs, self._zeros())
 
     def invocation(self, batch):
         step = {self.input_name: batch[self.input_name][:, :1]}
