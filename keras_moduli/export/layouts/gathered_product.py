@@ -5,6 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_moduli.export.programs.constants import once
+
 # Targets in a group. Below 8 the products are too small to pay; every group
 # costs something besides, so fewer and larger ones are faster.
 GROUP_SIZES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 8)
@@ -71,10 +73,13 @@ def gathered_product(gathering, batched=True):
     matrices = weights.reshape(groups, fan_in, gates * size)
     places = sources.reshape(-1)
 
+    stack = once(matrices)
+    alone = [once(matrix) for matrix in matrices]
+
     def together(x):
         x = keras.ops.take(x, places, axis=1)
         x = keras.ops.reshape(x, (-1, groups, fan_in))
-        y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), matrices)
+        y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), stack())
         y = keras.ops.reshape(y, (groups, -1, gates, size))
         y = keras.ops.transpose(y, (1, 2, 0, 3))
         return keras.ops.reshape(y, (-1, gates * groups * size))
@@ -86,8 +91,8 @@ def gathered_product(gathering, batched=True):
         read = keras.ops.split(x, groups, axis=1)  # faster than many gathers
         y = keras.ops.concatenate(
             [
-                keras.ops.matmul(one, matrix)
-                for one, matrix in zip(read, matrices, strict=True)
+                keras.ops.matmul(one, matrix())
+                for one, matrix in zip(read, alone, strict=True)
             ],
             axis=1,
         )

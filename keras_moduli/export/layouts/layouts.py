@@ -13,6 +13,7 @@ from keras_moduli.export.layouts.reordering import renumberings
 from keras_moduli.export.layouts.tile_cover import best_cover
 from keras_moduli.export.layouts.tile_cover import whole_cost
 from keras_moduli.export.layouts.tiled_product import tiled_product
+from keras_moduli.export.programs.constants import once
 from keras_moduli.export.programs.lowering import Rewrite
 from keras_moduli.export.programs.lowering import lowerable
 from keras_moduli.export.programs.parts import parts_of
@@ -194,11 +195,11 @@ def _gains_by_padding(kernel, block):
 
 def _padded_product(kernel, multiple):
     padding = -len(kernel) % multiple
-    padded = np.pad(kernel, ((0, padding), (0, 0)))
+    padded = once(np.pad(kernel, ((0, padding), (0, 0))))
 
     def product(x):
         return keras.ops.matmul(
-            keras.ops.pad(x, ((0, 0), (0, padding))), padded
+            keras.ops.pad(x, ((0, 0), (0, padding))), padded()
         )
 
     return product
@@ -207,7 +208,7 @@ def _padded_product(kernel, multiple):
 def _tiled(layer, alone, optimize_for, batched):
     """The cheapest rewrite of one layer, and a sentence about it."""
     orders = renumberings(layer) if alone else [None]
-    trials = [_covers(layer, order, optimize_for) for order in orders]
+    trials = [_covers(layer, order, optimize_for, batched) for order in orders]
     order, covers, parts, _ = min(trials, key=lambda trial: trial[-1])
     covers = {name: cover for name, cover in covers.items() if cover}
     products = {
@@ -224,11 +225,11 @@ def _tiled(layer, alone, optimize_for, batched):
     return Rewrite(products, order if products else None), note
 
 
-def _covers(layer, order, optimize_for):
+def _covers(layer, order, optimize_for, batched):
     """The best covers of a layer's parts in one order, and their cost."""
     parts = parts_of(layer, order)
     covers = {
-        name: best_cover(part.kernel, part.gates, optimize_for)
+        name: best_cover(part.kernel, part.gates, optimize_for, batched)
         for name, part in parts.items()
     }
     cost = sum(

@@ -46,19 +46,20 @@ class Cover:
     cost: float
 
 
-def best_cover(kernel, gates, optimize_for):
+def best_cover(kernel, gates, optimize_for, batched=True):
     """The cheapest cover of a kernel by tiles.
 
     Args:
         kernel: Array of shape `(rows, gates * units)`.
         gates: How many gates stand side by side.
         optimize_for: `"latency"` or `"size"`: what a product costs.
+        batched: Whether products of one size are one operator.
 
     Returns:
         A `Cover`, or `None` if none is cheaper than the whole kernel.
     """
     covers = [
-        cover(kernel, gates, tile, joint, optimize_for)
+        cover(kernel, gates, tile, joint, optimize_for, batched)
         for tile in TILE_SIZES
         for joint in ({True, gates == 1})
     ]
@@ -71,7 +72,7 @@ def whole_cost(kernel, optimize_for):
     return kernel.size + _WEIGHTS_PER_OPERATOR[optimize_for]
 
 
-def cover(kernel, gates, tile, joint, optimize_for):
+def cover(kernel, gates, tile, joint, optimize_for, batched=True):
     """The cover of a kernel by tiles of one size."""
     occupied = occupancy(kernel, gates, tile)
     if joint:
@@ -87,8 +88,9 @@ def cover(kernel, gates, tile, joint, optimize_for):
         if rows
     )
     weights = sum(len(p.rows) * tile * len(p.columns) * width for p in products)
-    # Products of one size are one operator, between two that move tiles.
-    operators = 3 * len({(len(p.rows), len(p.columns)) for p in products})
+    # Each operator is between two that move tiles, or all of them are.
+    sizes = {(len(p.rows), len(p.columns)) for p in products}
+    operators = 3 * len(sizes) if batched else len(products) + 2
     cost = weights + operators * _WEIGHTS_PER_OPERATOR[optimize_for]
     return Cover(tile, gates, joint, products, weights, cost)
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_moduli.export.layouts.tile_cover import pad_kernel
+from keras_moduli.export.programs.constants import once
 
 
 def tiled_product(kernel, cover, batched=True):
@@ -28,12 +29,13 @@ def tiled_product(kernel, cover, batched=True):
     tile, count = cover.tile, len(padded) // cover.tile
     groups = _groups(cover.products) if batched else _alone(cover.products)
     stacks = [_stack(padded, cover, products) for products in groups]
+    multiplied = (_by_size if batched else _one_by_one)(stacks)
     places = _places(cover, groups, padded.shape[1] // tile)
 
     def product(x):
         x = keras.ops.pad(x, ((0, 0), (0, len(padded) - rows)))
         x = keras.ops.reshape(x, (-1, count, tile))
-        results = [_multiplied(x, *stack) for stack in stacks]
+        results = multiplied(x)
         if -1 in places:  # gate tiles without a single weight
             results.append(keras.ops.zeros_like(x[:, 0]))
         y = keras.ops.concatenate(results, axis=-1)
@@ -78,17 +80,56 @@ def _weights(padded, cover, product):
     return weights.reshape(len(product.rows) * tile, -1)
 
 
-def _multiplied(x, sources, weights):
-    """The results `(batch, products * columns)` of a stack of products."""
+def _by_size(stacks):
+    """A function from tiles to the results of every stack, each as one."""
+    functions = [_batch(*stack) for stack in stacks]
+    return lambda x: [function(x) for function in functions]
+
+
+def _batch(sources, weights):
+    """A function from tiles to the results `(batch, products * columns)`."""
     products, rows, columns = weights.shape
-    if not np.array_equal(sources, np.arange(x.shape[1])):
-        x = keras.ops.take(x, sources, axis=1)
     if products == 1:
-        return keras.ops.matmul(keras.ops.reshape(x, (-1, rows)), weights[0])
-    x = keras.ops.reshape(x, (-1, products, rows))
-    y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), weights)
-    y = keras.ops.transpose(y, (1, 0, 2))
-    return keras.ops.reshape(y, (-1, products * columns))
+        alone = _one_by_one([(sources, weights)])
+        return lambda x: alone(x)[0]
+    stack = once(weights)
+
+    def multiplied(x):
+        x = keras.ops.reshape(_taken(x, sources), (-1, products, rows))
+        y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), stack())
+        y = keras.ops.transpose(y, (1, 0, 2))
+        return keras.ops.reshape(y, (-1, products * columns))
+
+    return multiplied
+
+
+def _one_by_one(stacks):
+    """A function from tiles to the results of stacks of one product each.
+
+    One gather for all and a split are faster than many gathers.
+    """
+    import tensorflow as tf
+
+    sources = np.concatenate([sources for sources, _ in stacks])
+    widths = [weights.shape[1] for _, weights in stacks]
+    matrices = [once(weights[0]) for _, weights in stacks]
+
+    def multiplied(x):
+        x = keras.ops.reshape(_taken(x, sources), (-1, sum(widths)))
+        parts = tf.split(x, widths, axis=1) if len(widths) > 1 else [x]
+        return [
+            keras.ops.matmul(part, matrix())
+            for part, matrix in zip(parts, matrices, strict=True)
+        ]
+
+    return multiplied
+
+
+def _taken(x, sources):
+    """The tiles that products read, in their order."""
+    if np.array_equal(sources, np.arange(x.shape[1])):
+        return x
+    return keras.ops.take(x, sources, axis=1)
 
 
 def _gate_tiles(cover, product, count):

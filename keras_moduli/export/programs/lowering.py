@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_moduli.export.programs import looping
+from keras_moduli.export.programs.constants import once
 from keras_moduli.export.programs.parts import biases_of
 from keras_moduli.export.programs.parts import parts_of
 from keras_moduli.export.programs.parts import resets_before
@@ -84,7 +85,8 @@ def _multiplications(layer, rewrite):
     """For every part the function that multiplies with it."""
 
     def plain(part):
-        return lambda x: keras.ops.matmul(x, part.kernel)
+        kernel = once(part.kernel)
+        return lambda x: keras.ops.matmul(x, kernel())
 
     return {
         name: rewrite.products.get(name) or plain(part)
