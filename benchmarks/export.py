@@ -1,7 +1,7 @@
 """Size and speed of every form of exported file, in one run.
 
     python benchmarks/export.py            # the full table, about 5 minutes
-    python benchmarks/export.py --quick    # small LSTMs, less than a minute
+    python benchmarks/export.py --quick    # small LSTMs, one for each pattern
     python benchmarks/export.py --only shared  # groups that share sources
     python benchmarks/export.py --only shared --features 16 --outputs 0
                                                # nearly the layer alone
@@ -207,10 +207,10 @@ def streaming_rows(size):
     ]
 
 
-def length_rows(size):
+def length_rows(size, lengths):
     """The table's lines for outputs of all steps, beside TensorFlow's file."""
     units = size.base // 4
-    for steps in (20, 100, 1000):
+    for steps in lengths:
         keras.utils.set_random_seed(0)
         model = keras.Sequential(
             [
@@ -281,8 +281,11 @@ def main():
         "| model | zeros | file | MB | times smaller | ms | times faster "
         "| relative difference |\n|---|---|---|---|---|---|---|---|"
     )
+    cases = [case for case in CASES if arguments.only in case[0]]
+    if quick:  # one of each pattern, the last
+        cases = list({type(case[2]): case for case in cases}.values())
     for kind in arguments.layers or (["LSTM"] if quick else LAYERS):
-        for case in (case for case in CASES if arguments.only in case[0]):
+        for case in cases:
             for row in tflite_rows(size, kind, case):
                 print(row, flush=True)
     print(
@@ -295,7 +298,7 @@ def main():
         "\n| all outputs, int8 | TensorFlow's file, bytes | us a step "
         "| ours, bytes | us a step | times faster |\n|---|---|---|---|---|---|"
     )
-    for row in length_rows(size):
+    for row in length_rows(size, (20, 100) if quick else (20, 100, 1000)):
         print(row, flush=True)
     print(
         "\n| model | zeros | dense folder, MB | compact folder, MB "

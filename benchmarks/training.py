@@ -189,7 +189,7 @@ def main():
     print(f"Keras on {keras.backend.backend()}\n")
     print(f"| task | {' | '.join(f'{c} (ms/step)' for c in columns)} | ratio |")
     print("|---" * (len(columns) + 2) + "|")
-    for name in NETWORKS:
+    for name in ["navigation"] if quick else NETWORKS:
         found = measure(name, steps, rounds)
         cells = [f"{found[column]:.2f}" for column in columns]
         ratio = found["as runs are"] / found["PyTorch"]

@@ -28,7 +28,8 @@ def start(folder, text, *options):
             *(COMMAND, "train", "language"),
             *("--out", str(folder), "--text", str(text), "--units", "24"),
             *("--sequence-length", "16"),
-            *("--steps", "240", "--epochs", "12", *options),
+            *("--steps", "120", "--epochs", "6", "--beside", "plain"),
+            *options,
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,7 +104,7 @@ def test_a_job_killed_again_and_again_gives_what_an_unbroken_one_gives(
     assert {path.relative_to(broken) for path in broken.rglob("*")} == names
     assert not [path for path in tmp_path.glob(".*")]
     trained = [path.parent for path in whole.glob("*/curves.json")]
-    assert {"plain", "sparse"} < {folder.name for folder in trained}
+    assert {"plain", "sparse"} == {folder.name for folder in trained}
     for folder in trained:
         compare(folder, broken / folder.name)
     reports = [
