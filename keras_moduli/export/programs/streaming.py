@@ -1,6 +1,7 @@
 """A recurrent model as a function of one step and its state."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -116,12 +117,14 @@ class StreamingProgram(Program):
             A list of pairs: what a step is fed, the states that precede it
             among it, and its outputs.
         """
-        steps = self._keras_steps()
         pairs = [
-            pair for batch in batches for pair in steps(batch[self.input_name])
+            pair
+            for batch in batches
+            for pair in self._keras_steps(batch[self.input_name])
         ]
         return pairs[:: -(-len(pairs) // _MOST_STEPS)]
 
+    @functools.cached_property
     def _keras_steps(self):
         return KerasSteps(self.call, self.specs, self._zeros())
 
@@ -143,9 +146,10 @@ class StreamingProgram(Program):
                 whole(batch)
         with steps_explained(self.model):
             answers = [self._reference(whole, batch) for batch in batches]
-            steps = self._keras_steps()
             found = [
-                self._joined([a for _, a in steps(batch[self.input_name])])
+                self._joined(
+                    [a for _, a in self._keras_steps(batch[self.input_name])]
+                )
                 for batch in batches
             ]
         check_steps(self.model, found, answers)
