@@ -1,12 +1,12 @@
-"""What more units give and cost, where each has as many connections.
+"""What more units cost, where each has as many connections.
 
     python results/units.py DIR      # the nets of a sweep's folder, 5 minutes
     python results/units.py --table  # what stands there
 
-Of every kind of net the learning rate that validated best. Its error is the
-sweep's, on the test data. Files are timed side by side, on one thread, and so
-are steps of training, on this backend, without what `fit` does besides. Kept
-in `units.json` beside this, and made anew as a whole.
+Of every kind of net the learning rate that validated best; what errors they
+have, the sweep's table says. Files are timed side by side, on one thread, and
+so are steps of training, on this backend, without what `fit` does besides.
+Kept in `units.json` beside this, and made anew as a whole.
 """
 
 import math
@@ -23,7 +23,7 @@ from keras_moduli.models.kernels import is_recurrent
 from keras_moduli.models.kernels import kernels
 
 RECORDS = Path(__file__).with_name("units.json")
-FORM = "float32"  # int8 of 4,096 units takes more than 20 GB to make
+FORM = "float32"
 WARM, ROUNDS = 2, 10
 
 
@@ -60,7 +60,6 @@ def found_in(folder):
             "units": kind.units,
             "connections": connections(model),
             "weights": model.count_params(),
-            "errors": kind.row.values,
             "step": milliseconds,
             "kilobytes": kind.kilobytes,
             "milliseconds": kind.milliseconds,
@@ -70,15 +69,14 @@ def found_in(folder):
 def table(nets):
     """The nets as a table, the fewest units first."""
     yield (
-        "| net | units | recurrent connections | weights | error, cm | runs "
-        "| training step | file |"
+        "| net | units | recurrent connections | weights | training step "
+        "| file |"
     )
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    yield "|---|---:|---:|---:|---:|---:|"
     for net in sorted(nets, key=lambda net: (net["units"], net["net"])):
         yield (
             f"| {net['net']} | {net['units']:,} | {net['connections']:,} "
-            f"| {net['weights']:,} | {statistics.mean(net['errors']):.2f} "
-            f"| {len(net['errors'])} | {net['step']:.0f} ms "
+            f"| {net['weights']:,} | {net['step']:.0f} ms "
             f"| {net['kilobytes']:.0f} KB, {net['milliseconds']:.2f} ms |"
         )
 
