@@ -36,6 +36,7 @@ def test_training_and_exports_say_nothing_of_their_libraries(tmp_path):
     done = run(
         *("train", "adding", "--out", str(tmp_path / "run")),
         *("--units", "8", "--sequence-length", "4", "--steps", "8"),
+        *("--beside", "plain"),
     )
     assert done.returncode == 0 and done.stderr == ""
     for word in ("TensorFlow", "oneDNN", "CUDA", "absl", "0000 00:00"):
