@@ -8,7 +8,7 @@ def once(array):
 
     An unrolled layer multiplies with the same kernel at every step. The
     converter merges equal constants in the end, but holds all of them until
-    then, several times over: with 20 steps and 4,096 units more than 20 GB.
+    then, several times over: of large kernels tens of gigabytes.
     """
     import tensorflow as tf
 
