@@ -5,6 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_moduli.export.layouts.separate_products import separate_products
+from keras_moduli.export.layouts.separate_products import taken
 from keras_moduli.export.programs.constants import once
 
 # Targets in a group. Below 8 the products are too small to pay; every group
@@ -73,8 +75,7 @@ def gathered_product(gathering, batched=True):
     matrices = weights.reshape(groups, fan_in, gates * size)
     places = sources.reshape(-1)
 
-    stack = once(matrices)
-    alone = [once(matrix) for matrix in matrices]
+    stack, separate = once(matrices), separate_products(matrices)
 
     def together(x):
         x = keras.ops.take(x, places, axis=1)
@@ -86,16 +87,7 @@ def gathered_product(gathering, batched=True):
 
     def one_by_one(x):
         # Groups that read only themselves read everything in its order.
-        if not np.array_equal(places, np.arange(x.shape[1])):
-            x = keras.ops.take(x, places, axis=1)
-        read = keras.ops.split(x, groups, axis=1)  # faster than many gathers
-        y = keras.ops.concatenate(
-            [
-                keras.ops.matmul(one, matrix())
-                for one, matrix in zip(read, alone, strict=True)
-            ],
-            axis=1,
-        )
+        y = keras.ops.concatenate(separate(taken(x, places)), axis=1)
         y = keras.ops.reshape(y, (-1, groups, gates, size))
         y = keras.ops.transpose(y, (0, 2, 1, 3))
         return keras.ops.reshape(y, (-1, gates * groups * size))

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_moduli.export.layouts.separate_products import separate_products
+from keras_moduli.export.layouts.separate_products import taken
 from keras_moduli.export.layouts.tile_cover import pad_kernel
 from keras_moduli.export.programs.constants import once
 
@@ -95,7 +97,7 @@ def _batch(sources, weights):
     stack = once(weights)
 
     def multiplied(x):
-        x = keras.ops.reshape(_taken(x, sources), (-1, products, rows))
+        x = keras.ops.reshape(taken(x, sources), (-1, products, rows))
         y = keras.ops.matmul(keras.ops.transpose(x, (1, 0, 2)), stack())
         y = keras.ops.transpose(y, (1, 0, 2))
         return keras.ops.reshape(y, (-1, products * columns))
@@ -104,34 +106,13 @@ def _batch(sources, weights):
 
 
 def _one_by_one(stacks):
-    """A function from tiles to the results of stacks of one product each.
-
-    One gather for all and a split are faster than many gathers.
-    """
-    import tensorflow as tf
-
+    """A function from tiles to the results of stacks of one product each."""
     if not stacks:  # a kernel without a single weight
         return lambda x: []
     sources = np.concatenate([sources for sources, _ in stacks])
-    widths = [weights.shape[1] for _, weights in stacks]
-    matrices = [once(weights[0]) for _, weights in stacks]
-
-    def multiplied(x):
-        x = keras.ops.reshape(_taken(x, sources), (-1, sum(widths)))
-        parts = tf.split(x, widths, axis=1) if len(widths) > 1 else [x]
-        return [
-            keras.ops.matmul(part, matrix())
-            for part, matrix in zip(parts, matrices, strict=True)
-        ]
-
-    return multiplied
-
-
-def _taken(x, sources):
-    """The tiles that products read, in their order."""
-    if np.array_equal(sources, np.arange(x.shape[1])):
-        return x
-    return keras.ops.take(x, sources, axis=1)
+    matrices = [weights[0] for _, weights in stacks]
+    width, separate = sum(map(len, matrices)), separate_products(matrices)
+    return lambda x: separate(keras.ops.reshape(taken(x, sources), (-1, width)))
 
 
 def _gate_tiles(cover, product, count):

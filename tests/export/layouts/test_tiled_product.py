@@ -3,6 +3,7 @@
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
+import tensorflow as tf
 
 from keras_moduli.export.layouts.tile_cover import cover
 from keras_moduli.export.layouts.tiled_product import tiled_product
@@ -49,3 +50,14 @@ def test_products_that_are_operators_of_their_own_cost_more():
     )
     assert alone.products == together.products
     assert alone.cost > together.cost
+
+
+def test_a_single_product_is_not_split():
+    kernel = np.zeros((64, 64), "float32")
+    kernel[16:32, :16] = 1
+    found = cover(kernel, 1, 16, True, "size")
+    traced = tf.function(tiled_product(kernel, found)).get_concrete_function(
+        tf.TensorSpec((1, 64))
+    )
+    kinds = {one.type for one in traced.graph.get_operations()}
+    assert "MatMul" in kinds and not kinds & {"Split", "SplitV"}
