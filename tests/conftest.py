@@ -1,11 +1,19 @@
-"""What tests of several rooms share."""
-# ruff: noqa: E402 - the environment must be set before imports
+"""What tests of several rooms share.
+
+Keras is imported where it is used: the process that only hands tests to others
+would start with it, and they would wait.
+"""
 
 import functools
 import gc
 import os
 import tempfile
 from pathlib import Path
+
+import pytest
+import warm
+
+import keras_moduli_command
 
 # Before the imports that read them, and for the processes of tests, too.
 # There are as many of these as cores: their threads would wait for each other.
@@ -18,13 +26,6 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
-import keras
-import pytest
-import warm
-
-from keras_moduli.export.conversion import calibration
-
-COLD = calibration._process
 COLLECT = gc.collect
 # TensorFlow's converter calls it at every export, a tenth of a small one's time
 # where earlier tests have left something. All garbage goes with each module.
@@ -40,16 +41,20 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda i: i.path.relative_to(tests).parts[0] not in LONG)
 
 
-def pytest_collection_finish():
-    # TensorFlow's converter collects garbage at every export, and goes through
-    # all that was ever imported: nearly half of an export's time.
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    # TensorFlow's converter collects garbage at every export, and would go
+    # through all that was ever imported: nearly half of an export's time.
+    with keras_moduli_command.uncollected():
+        return (yield)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _forgotten():
     """Leaves nothing of a module for later ones' garbage collections."""
     yield
+    import keras
+
     keras.backend.clear_session()
     COLLECT()
     gc.freeze()
@@ -58,12 +63,18 @@ def _forgotten():
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
     # What a test draws is the same whatever ran before it.
-    keras.utils.set_random_seed(0)
+    _seed()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call():
-    keras.utils.set_random_seed(0)  # what its fixtures drew, too
+    _seed()  # what its fixtures drew, too
+
+
+def _seed():
+    import keras
+
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -79,12 +90,17 @@ def warm_conversions(_warm_converter):
 
     Tests of the process itself use `cold_conversions`.
     """
+    from keras_moduli.export.conversion import calibration
+
+    cold = calibration._process
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "_process", _warm_converter)
-        yield
+        yield cold
 
 
 @pytest.fixture
-def cold_conversions(monkeypatch):
+def cold_conversions(monkeypatch, warm_conversions):
     """Conversions in processes of their own, as users have them."""
-    monkeypatch.setattr(calibration, "_process", COLD)
+    from keras_moduli.export.conversion import calibration
+
+    monkeypatch.setattr(calibration, "_process", warm_conversions)

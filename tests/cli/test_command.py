@@ -1,6 +1,8 @@
 """The command as it is installed, in a process of its own."""
 
 import gc
+import json
+import os
 import subprocess
 import sys
 
@@ -65,13 +67,36 @@ def test_what_is_spared_at_first_can_be_imported_later(monkeypatch):
     assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("told_by", ["environment", "file"])
+def test_jax_is_spared_where_keras_does_not_need_it(
+    tmp_path, monkeypatch, backend, told_by
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    if told_by == "file":
+        monkeypatch.delenv("KERAS_BACKEND")
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": backend}))
+    else:
+        (tmp_path / "keras.json").write_text("{")
+    spared = keras_moduli_command.unused()
+    assert ("jax" in spared) == (backend == "tensorflow")
+    assert "pandas" in spared
+
+
 @pytest.mark.slow
 def test_commands_do_not_wait_for_what_they_do_not_use():
     script = (
         "import sys, keras_moduli_command\n"
         "with keras_moduli_command.quick_imports():\n"
         "    from keras_moduli import cli\n"
-        "assert not {*keras_moduli_command.UNUSED} & {*sys.modules}\n"
-        "import sklearn, pandas, matplotlib.pyplot"
+        "    import tensorflow_model_optimization\n"
+        "spared = {*keras_moduli_command.unused()}\n"
+        "assert 'jax' in spared and not spared & {*sys.modules}\n"
+        "import sklearn, pandas, matplotlib.pyplot, jax, scipy"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        check=True,
+    )

@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-from keras_moduli_command import UNUSED
-
 # As it was installed beside this Python.
 COMMAND = str(Path(sys.executable).with_name("keras-moduli"))
 
@@ -16,6 +14,11 @@ def python(script, *arguments):
     such short lives make little of, and as much goes into what Keras imports
     and no script uses.
     """
-    spared = f"import sys\nsys.modules.update(dict.fromkeys({UNUSED}))"
-    script = f"import gc\ngc.disable()\n{spared}\n{script}"
-    return [sys.executable, "-c", script, *map(str, arguments)]
+    spared = (
+        "import gc, os, sys, keras_moduli_command as command\n"
+        "gc.disable()\n"
+        "sys.modules.update(dict.fromkeys(command.unused()))\n"
+        "if os.environ.get('KERAS_BACKEND', 'tensorflow') != 'tensorflow':\n"
+        "    sys.modules['tensorflow'] = None  # Keras would import it\n"
+    )
+    return [sys.executable, "-c", spared + script, *map(str, arguments)]

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow_model_optimization as tfmot
+from command import python
 
 import keras_moduli
 from keras_moduli.models.kernels import kernels
@@ -170,12 +171,10 @@ def test_zeros_that_fit_no_step(tmp_path):
 
 
 SCRIPT = """
-import gc
-gc.disable()  # a fifth of the import of TensorFlow and Keras
 import os
 import signal
 import sys
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {paths!r}
 import keras
 import numpy as np
 import test_resuming as t
@@ -207,14 +206,12 @@ def test_killed_at_a_random_batch(order, tmp_path, unbroken):
     Keras's backup is not one file that appears whole: killed between its
     weights and its epoch number, it would repeat an epoch.
     """
-    command = [
-        sys.executable,
-        "-c",
-        SCRIPT.format(folder=os.path.dirname(__file__)),
-        str(tmp_path / "backup"),
+    command = python(
+        SCRIPT.format(paths=[os.path.dirname(__file__), *sys.path]),
+        tmp_path / "backup",
         order,
-        str(tmp_path / "result.npy"),
-    ]
+        tmp_path / "result.npy",
+    )
     rng = random.Random(int(order))
     for _ in range(2 - int(order)):  # the one is killed once more
         life = str(rng.randrange(3, 16))

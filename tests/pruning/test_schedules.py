@@ -108,7 +108,7 @@ def test_a_configuration_does_as_well():
 @pytest.mark.parametrize("begin,end,steps", [(0.1, 0.7, 1000), (0, 1, 3)])
 def test_the_ramp_over_a_fraction_of_the_training(begin, end, steps):
     ramp = schedules.polynomial_decay(0.9, begin, end, steps)
-    assert isinstance(ramp, PolynomialDecay)
+    assert PolynomialDecay(**ramp["config"]).get_config() == ramp
     plan = schedules.get(ramp)
     assert plan.begin_step == round(begin * steps)
     assert plan.target(math.ceil(end * steps)) == 0.9

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_moduli_command import uncollected
+from keras_moduli_command import quick_imports
 
 RESULT = "calibrated.tflite"
 MESSAGE = "message.txt"
@@ -13,7 +13,7 @@ MESSAGE = "message.txt"
 
 def main(folder, *signatures):
     """Converts the SavedModel in a folder, and writes the file there."""
-    with uncollected():
+    with quick_imports():
         import tensorflow as tf
 
     folder = Path(folder)

@@ -1,6 +1,9 @@
 """What the files of a sweep cost, on real files."""
 
+import contextlib
+import io
 import json
+import shutil
 import warnings
 
 import keras
@@ -17,32 +20,43 @@ from keras_moduli.experiments.runs.settings import Settings
 from keras_moduli.export import CoarseWarning
 from keras_moduli.tasks.streams import first
 
+# Fewer than 1,024 weights, as 16 dense units have, are no integers.
 TINY = (
     "--cells 24 --sequence-length 4 --batch-size 8 --steps 4 --epochs 2 "
-    "--seeds 1 --quiet --dense-units 16 --units 24 --sparsity 0.6 "
+    "--seeds 1 --quiet --dense-units 48 --units 24 --sparsity 0.6 "
     "--connections own+random --group-size 8"
 )
 
 
+def command(folder):
+    return ["tradeoff", "navigation", "--out", str(folder), *TINY.split()]
+
+
+@pytest.fixture(scope="module")
+def costs(tmp_path_factory):
+    """A folder of measured files, and what was printed."""
+    folder = tmp_path_factory.mktemp("tradeoff") / "costs"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(command(folder)) == 0
+    return folder, printed.getvalue()
+
+
 @pytest.mark.slow
-def test_files_are_measured_once_and_with_the_models_metric(tmp_path, capsys):
-    folder = tmp_path / "costs"
-    command = ["tradeoff", "navigation", "--out", str(folder), *TINY.split()]
-    assert main(command) == 0
-    printed = capsys.readouterr().out
+def test_files_are_measured_once_and_with_the_models_metric(costs, capsys):
+    folder, printed = costs
     lines = [
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in printed.strip().splitlines()[2:]
     ]
     assert [line[:2] for line in lines] == [
-        ["dense", "16"],
+        ["dense", "48"],
         ["own+random, groups of 8, 60%", "24"],
     ]
     assert (folder / "costs.png").stat().st_size > 10_000
     files = sorted(folder.glob("*/int8.tflite"))
     assert len(files) == 2
     # The figures are those of the files, as Keras's own metric has them.
-    run = folder / "none-units16-sparsity0-seed0"
+    run = folder / "none-units48-sparsity0-seed0"
     found = json.loads((run / "int8.json").read_text())
     assert found["bytes"] == (run / "int8.tflite").stat().st_size
     task = Settings.from_dict(folders.load(run)).make_task()
@@ -55,7 +69,7 @@ def test_files_are_measured_once_and_with_the_models_metric(tmp_path, capsys):
     assert found["of_file"] == pytest.approx(of_file["position_error"])
     # Nothing is trained or exported again.
     before = [file.stat().st_mtime_ns for file in files]
-    assert main(command) == 0
+    assert main(command(folder)) == 0
     assert [file.stat().st_mtime_ns for file in files] == before
     again = capsys.readouterr().out
     for was, now in zip(printed.splitlines(), again.splitlines(), strict=True):
@@ -63,13 +77,9 @@ def test_files_are_measured_once_and_with_the_models_metric(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_files_of_other_weights_stand_beside_the_first(tmp_path, capsys):
-    folder = tmp_path / "costs"
-    # Fewer than 1,024 weights are no integers.
-    tiny = TINY.replace("--dense-units 16", "--dense-units 48")
-    command = ["tradeoff", "navigation", "--out", str(folder), *tiny.split()]
-    for quantization in ("int8", "float32"):
-        assert main([*command, "--quantization", quantization]) == 0
+def test_files_of_other_weights_stand_beside_the_first(costs, tmp_path):
+    folder = shutil.copytree(costs[0], tmp_path / "costs")
+    assert main([*command(folder), "--quantization", "float32"]) == 0
     (run,) = folder.glob("none-*/")
     small, large = run / "int8.tflite", run / "float32.tflite"
     found = json.loads(large.with_suffix(".json").read_text())

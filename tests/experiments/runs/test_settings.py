@@ -32,7 +32,7 @@ def test_epochs_divide_the_steps(steps, data):
 @given(steps=st.integers(1, 5000), sparsity=st.floats(0.01, 0.99))
 def test_the_schedule_ends_within_the_training(steps, sparsity):
     settings = Settings("language", steps=steps, epochs=1, sparsity=sparsity)
-    config = settings.schedule().get_config()["config"]
+    config = settings.schedule()["config"]
     assert config["final_sparsity"] == sparsity
     assert 0 <= config["begin_step"] < config["end_step"] <= steps
 

@@ -26,7 +26,7 @@ def free_ports(count):
             s.close()
 
 
-def run(script, folder, settings, timeout=240):
+def run(script, folder, settings, backend="tensorflow", timeout=240):
     """Runs one process for each of `settings`, all at once.
 
     Args:
@@ -34,6 +34,7 @@ def run(script, folder, settings, timeout=240):
             settings, and the name of the JSON file that it must write.
         folder: Where those files are.
         settings: List of dicts.
+        backend: Of Keras.
         timeout: Seconds for all together.
 
     Returns:
@@ -46,7 +47,7 @@ def run(script, folder, settings, timeout=240):
             given = folder / f"settings{number}.json"
             outputs.append(folder / f"result{number}.json")
             given.write_text(json.dumps(setting))
-            processes.append(_start(script, given, outputs[-1]))
+            processes.append(_start(script, given, outputs[-1], backend))
         for process in processes:
             printed, _ = process.communicate(
                 timeout=max(1, deadline - time.monotonic())
@@ -60,12 +61,13 @@ def run(script, folder, settings, timeout=240):
     return [json.loads(output.read_text()) for output in outputs]
 
 
-def _start(script, given, output):
+def _start(script, given, output, backend):
     environment = {
         key: value
         for key, value in os.environ.items()
-        if key not in ("TF_CONFIG", "XLA_FLAGS", "KERAS_BACKEND")
+        if key not in ("TF_CONFIG", "XLA_FLAGS")
     }
+    environment["KERAS_BACKEND"] = backend
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(WORKERS)])
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     return subprocess.Popen(

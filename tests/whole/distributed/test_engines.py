@@ -89,6 +89,7 @@ def test_jax_data_parallel(optimizer, count, tmp_path):
             }
             for process in range(count)
         ],
+        backend="jax",
     )
     assert len(results) == count
     check(results, optimizer == "averaging")

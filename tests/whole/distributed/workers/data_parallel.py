@@ -8,7 +8,6 @@ import common
 
 given = common.settings()
 local = 2 // given["processes"]
-os.environ["KERAS_BACKEND"] = "jax"
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={local}"
 
 import jax

@@ -1,9 +1,4 @@
 """Keras 3 on TensorFlow: one process, two replicas."""
-# ruff: noqa: E402 - the environment must be set before imports
-
-import os
-
-os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import common
 import tensorflow as tf
