@@ -84,12 +84,26 @@ CASES = [
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """What all models have in common."""
+    """What all models have in common, and how many there are."""
 
-    base: int  # units
-    rounds: int
-    features: int
-    outputs: int
+    base: int = 512  # units
+    rounds: int = 300
+    layers: tuple = tuple(LAYERS)
+    cases: tuple = tuple(CASES)
+    lengths: tuple = (20, 100, 1000)
+    features: int = 64
+    outputs: int = 64
+
+
+FULL = Size()
+QUICK = Size(
+    base=256,
+    rounds=30,
+    layers=("LSTM",),
+    # One of each pattern, the last.
+    cases=tuple({type(case[2]): case for case in CASES}.values()),
+    lengths=(20, 100),
+)
 
 
 def dense_model(size, kind, units):
@@ -207,10 +221,10 @@ def streaming_rows(size):
     ]
 
 
-def length_rows(size, lengths):
+def length_rows(size):
     """The table's lines for outputs of all steps, beside TensorFlow's file."""
     units = size.base // 4
-    for steps in lengths:
+    for steps in size.lengths:
         keras.utils.set_random_seed(0)
         model = keras.Sequential(
             [
@@ -269,22 +283,22 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--layers", nargs="+", choices=LAYERS)
     parser.add_argument("--only", default="", help="a word of the zeros' name")
-    parser.add_argument("--features", type=int, default=64)
+    parser.add_argument("--features", type=int, default=FULL.features)
     parser.add_argument(
-        "--outputs", type=int, default=64, help="0: no read-out"
+        "--outputs", type=int, default=FULL.outputs, help="0: no read-out"
     )
     arguments = parser.parse_args()
-    quick = arguments.quick
-    base, rounds = (256, 30) if quick else (512, 300)
-    size = Size(base, rounds, arguments.features, arguments.outputs)
+    size = dataclasses.replace(
+        QUICK if arguments.quick else FULL,
+        features=arguments.features,
+        outputs=arguments.outputs,
+    )
     print(
         "| model | zeros | file | MB | times smaller | ms | times faster "
         "| relative difference |\n|---|---|---|---|---|---|---|---|"
     )
-    cases = [case for case in CASES if arguments.only in case[0]]
-    if quick:  # one of each pattern, the last
-        cases = list({type(case[2]): case for case in cases}.values())
-    for kind in arguments.layers or (["LSTM"] if quick else LAYERS):
+    cases = [case for case in size.cases if arguments.only in case[0]]
+    for kind in arguments.layers or size.layers:
         for case in cases:
             for row in tflite_rows(size, kind, case):
                 print(row, flush=True)
@@ -298,7 +312,7 @@ def main():
         "\n| all outputs, int8 | TensorFlow's file, bytes | us a step "
         "| ours, bytes | us a step | times faster |\n|---|---|---|---|---|---|"
     )
-    for row in length_rows(size, (20, 100) if quick else (20, 100, 1000)):
+    for row in length_rows(size):
         print(row, flush=True)
     print(
         "\n| model | zeros | dense folder, MB | compact folder, MB "
