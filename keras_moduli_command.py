@@ -43,10 +43,12 @@ def unused():
 
 
 def _backend():
-    """The backend that Keras will choose."""
-    home = os.environ.get("KERAS_HOME", os.path.expanduser("~/.keras"))
+    """The backend that Keras will choose, from where it looks itself."""
+    base = os.path.expanduser("~")
+    base = base if os.access(base, os.W_OK) else "/tmp"
+    home = os.environ.get("KERAS_HOME", os.path.join(base, ".keras"))
     try:
-        with open(os.path.join(home, "keras.json"), encoding="utf-8") as file:
+        with open(os.path.expanduser(os.path.join(home, "keras.json"))) as file:
             configured = json.load(file).get("backend")
     except (OSError, ValueError):
         configured = None  # Keras has not written it yet
