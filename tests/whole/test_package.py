@@ -32,7 +32,9 @@ def added_by_our_import(backend):
         [
             sys.executable,
             "-c",
-            "import keras, sys\n"
+            "import gc, sys\n"
+            "gc.disable()\n"
+            "import keras\n"
             "plain = set(sys.modules)\n"
             "import keras_moduli\n"
             "print(*(set(sys.modules) - plain))",
