@@ -39,10 +39,10 @@ def unused():
 
     To import them takes a quarter of the start of a process.
     """
-    return _UNUSED if _backend() != "tensorflow" else _UNUSED + _OF_JAX
+    return _UNUSED if backend() != "tensorflow" else _UNUSED + _OF_JAX
 
 
-def _backend():
+def backend():
     """The backend that Keras will choose, from where it looks itself."""
     base = os.path.expanduser("~")
     base = base if os.access(base, os.W_OK) else "/tmp"

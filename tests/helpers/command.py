@@ -15,10 +15,10 @@ def python(script, *arguments):
     and no script uses.
     """
     spared = (
-        "import gc, os, sys, keras_moduli_command as command\n"
+        "import gc, sys, keras_moduli_command as command\n"
         "gc.disable()\n"
         "sys.modules.update(dict.fromkeys(command.unused()))\n"
-        "if os.environ.get('KERAS_BACKEND', 'tensorflow') != 'tensorflow':\n"
+        "if command.backend() != 'tensorflow':\n"
         "    sys.modules['tensorflow'] = None  # Keras would import it\n"
     )
     return [sys.executable, "-c", spared + script, *map(str, arguments)]
