@@ -41,6 +41,7 @@ def model(
     recurrent_regularizer: Any = None,
     unroll: bool = False,
     global_clipnorm: float | None = None,
+    epsilon: float = 1e-7,
 ) -> keras.Model:
     """A compiled ReLU RNN without biases between place cells.
 
@@ -56,6 +57,8 @@ def model(
         unroll: Whether the recurrent layer is unrolled, which needs a fixed
             length, and makes steps on TensorFlow faster.
         global_clipnorm: The largest norm of all gradients together.
+        epsilon: AdamW's. Many units over many steps begin with gradients far
+            below Keras's default, and learn all the slower for it.
 
     Returns:
         A `keras.Model` from a dict with `"start"`, `(batch, 2)`, and
@@ -99,7 +102,10 @@ def model(
     )
     network.compile(
         optimizer=keras.optimizers.AdamW(
-            learning_rate, weight_decay=0.01, global_clipnorm=global_clipnorm
+            learning_rate,
+            weight_decay=0.01,
+            global_clipnorm=global_clipnorm,
+            epsilon=epsilon,
         ),
         loss=place_cells.PlaceCrossentropy(**layout),
         metrics=[place_cells.PositionError(**layout)],
@@ -124,6 +130,7 @@ class Navigation(Generated):
             each displacement, in metres.
         global_clipnorm: The largest norm of all gradients together, `None`
             for any.
+        epsilon: AdamW's; see the function `model`.
         validation_size: Walks to validate on, and as many to test on.
 
     Raises:
@@ -151,6 +158,7 @@ class Navigation(Generated):
     global_clipnorm: float | None = option(
         None, "X", "largest norm of all gradients together (default: None)"
     )
+    epsilon: float = option(1e-7, "X", "AdamW's epsilon")
     validation_size: int = 1000
 
     metric = "position_error"
@@ -171,6 +179,7 @@ class Navigation(Generated):
             "sequence_length": 50,
             "batch_size": 200,
             "learning_rate": 1e-4,
+            "epsilon": 1e-8,  # PyTorch's default, which the paper's runs had
             "width": 0.12,
             "steps": 30000,
             "epochs": 30,
@@ -192,6 +201,7 @@ class Navigation(Generated):
             "validation_size",
         )
         positive("width", self.width)
+        positive("epsilon", self.epsilon)
         not_negative("noise", self.noise)
         if self.global_clipnorm is not None:
             positive("global_clipnorm", self.global_clipnorm)
@@ -255,4 +265,5 @@ class Navigation(Generated):
             recurrent_regularizer=recurrent_regularizer,
             unroll=unrolls(self.sequence_length),
             global_clipnorm=self.global_clipnorm,
+            epsilon=self.epsilon,
         )

@@ -165,6 +165,22 @@ def test_a_step_is_no_longer_than_the_norm_allows():
     assert moved[0] > 9e-4 > 1e-5 > moved[1]
 
 
+def test_small_gradients_move_weights_where_epsilon_is_smaller_still():
+    moved = []
+    for epsilon in (1.0, 1e-12):
+        keras.utils.set_random_seed(0)
+        task = Navigation(units=16, cells=8, epsilon=epsilon)
+        model = task.model(steps=1)
+        model.optimizer.weight_decay = None
+        before = model.get_layer("rnn").cell.recurrent_kernel.numpy()
+        model.train_on_batch(*next(iter(task.training(0, 0))))
+        after = model.get_layer("rnn").cell.recurrent_kernel.numpy()
+        moved.append(np.abs(after - before).max())
+    # The first of Adam's steps is as long as its rate.
+    assert moved[0] < 1e-6
+    assert moved[1] == pytest.approx(1e-3, rel=1e-2)
+
+
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_the_cells_of_the_presets_can_be_decoded(preset):
     task = Settings.of("navigation", {}, preset).make_task()
@@ -253,6 +269,7 @@ def test_a_few_steps_help():
         ("width", 0.0),
         ("noise", -0.1),
         ("global_clipnorm", 0.0),
+        ("epsilon", 0.0),
     ],
 )
 def test_impossible_sizes_are_refused(name, value):
