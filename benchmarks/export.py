@@ -23,27 +23,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from pruned_models import LAYERS
+from pruned_models import dense_twin
+from pruned_models import pruned_model
 
 from keras_moduli.export import export_saved_model
 from keras_moduli.export import export_tflite
 from keras_moduli.export.timing import latencies
-from keras_moduli.models.kernels import select
 from keras_moduli.patterns import Blocks
 from keras_moduli.patterns import SharedSources
 from keras_moduli.patterns import Tiles
 from keras_moduli.patterns import Unstructured
-from keras_moduli.pruning.ranking import highest_along
-from keras_moduli.pruning.ranking import kept_count
-from keras_moduli.pruning.ranking import lowest
 
-STEPS = 20
 SHARED = SharedSources(128)
-
-LAYERS = {
-    "LSTM": keras.layers.LSTM,
-    "GRU": keras.layers.GRU,
-    "SimpleRNN": keras.layers.SimpleRNN,
-}
 
 # Name, units relative to 512, pattern, sparsity, pruned weights, and the
 # forms of file: (quantization, layout). The first is what ratios refer to.
@@ -91,6 +83,7 @@ class Size:
     layers: tuple = tuple(LAYERS)
     cases: tuple = tuple(CASES)
     lengths: tuple = (20, 100, 1000)
+    steps: int = 20
     features: int = 64
     outputs: int = 64
 
@@ -106,64 +99,6 @@ QUICK = Size(
 )
 
 
-def dense_model(size, kind, units):
-    """A model with random weights."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [
-            keras.Input((STEPS, size.features), name="x"),
-            LAYERS[kind](units, name="rnn"),
-        ]
-    )
-    if size.outputs:
-        model.add(keras.layers.Dense(size.outputs, name="out"))
-    return model
-
-
-def dense_twin(size, kind, model):
-    """A dense model with about as many weights as are left of another one."""
-    recurrent = model.get_layer("rnn").cell.recurrent_kernel
-    units, gates = recurrent.shape[0], recurrent.shape[1] // recurrent.shape[0]
-    left = sum(
-        np.count_nonzero(keras.ops.convert_to_numpy(kernel))
-        for kernel in model.trainable_variables
-    )
-
-    def surplus(units):
-        each = gates * (size.features + units + 1) + size.outputs
-        return abs(units * each + size.outputs - left)
-
-    return dense_model(size, kind, min(range(1, units), key=surplus))
-
-
-def pruned_model(size, kind, units, pattern, sparsity, weights):
-    """A model with random weights, pruned by magnitude in a pattern."""
-    model = dense_model(size, kind, units)
-    for variable in select(model, weights).values():
-        kernel = keras.ops.convert_to_numpy(variable)
-        # A layer's gates stand side by side; the read-out has one.
-        shape = (len(kernel), -(-kernel.shape[1] // units), -1)
-        variable.assign(
-            magnitude_pruned(kernel.reshape(shape), pattern, sparsity).reshape(
-                kernel.shape
-            )
-        )
-    return model
-
-
-def magnitude_pruned(kernel, pattern, sparsity):
-    """A kernel `(rows, gates, columns)` with its smallest units zeroed."""
-    scores = pattern.pool(np.abs(kernel), np.mean)
-    axis = pattern.compete_axis
-    if axis is None:
-        dead = scores.size - kept_count(scores.size, sparsity)
-        alive = ~lowest(scores, dead)
-    else:
-        kept = kept_count(scores.shape[axis], sparsity)
-        alive = highest_along(scores, kept, axis)
-    return kernel * pattern.expand(alive, kernel.shape)
-
-
 def tflite_rows(size, kind, case):
     """The table's lines for one model in all forms of file."""
     name, multiple, pattern, sparsity, weights, forms = case
@@ -173,7 +108,7 @@ def tflite_rows(size, kind, case):
     twin_units = twin.get_layer("rnn").units
     files = [(model, form, _words(form)) for form in DENSE + forms]
     files.append((twin, DENSE[-1], f"dense twin, {kind}({twin_units}), int8"))
-    x = np.random.default_rng(0).normal(size=(1, STEPS, size.features))
+    x = np.random.default_rng(0).normal(size=(1, size.steps, size.features))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i}.tflite" for i in range(len(files))]
         reports = [

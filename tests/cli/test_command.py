@@ -2,12 +2,12 @@
 
 import gc
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 from command import COMMAND
+from command import on
 
 import keras_moduli_command
 
@@ -97,6 +97,6 @@ def test_commands_do_not_wait_for_what_they_do_not_use():
     )
     subprocess.run(
         [sys.executable, "-c", script],
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        env=on("tensorflow"),
         check=True,
     )

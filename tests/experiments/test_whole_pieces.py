@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from command import COMMAND
+from command import on
 from rich.console import Console
 
 from keras_moduli.experiments.runs import deadline
@@ -173,8 +174,7 @@ def test_jax_alone_trains_in_pieces(tmp_path, command):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not here')")
     paths = [str(tmp_path), os.getcwd()]
     environment = {
-        **os.environ,
-        "KERAS_BACKEND": "jax",
+        **on("jax"),
         "PYTHONPATH": os.pathsep.join(paths),
     }
     out = tmp_path / "run"

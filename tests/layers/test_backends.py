@@ -1,14 +1,14 @@
 """The same on JAX and PyTorch: connections, outputs, a step of training."""
 
 import contextlib
-import importlib.util
 import io
 import json
-import os
 import subprocess
 
 import numpy as np
 import pytest
+from command import OTHER_BACKENDS
+from command import on
 from command import python
 
 PROGRAM = """
@@ -55,7 +55,7 @@ json.dump(found, sys.stdout)
 def run(backend):
     result = subprocess.run(
         python(PROGRAM),
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env=on(backend),
         capture_output=True,
         text=True,
     )
@@ -71,11 +71,8 @@ def here():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_other_backends_as_here(backend, here):
-    # To import it takes seconds, and this process has no use for it.
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     there = run(backend)
     assert there[0] == here[0]
     np.testing.assert_allclose(there[1], here[1], atol=1e-5)

@@ -1,11 +1,11 @@
 """The same weights give the same masks on every Keras backend."""
 
-import importlib.util
-import os
 import subprocess
 
 import numpy as np
 import pytest
+from command import OTHER_BACKENDS
+from command import on
 from command import python
 
 SCRIPT = """
@@ -120,7 +120,7 @@ def run(backend, folder):
     subprocess.run(
         python(SCRIPT, path),
         check=True,
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env=on(backend),
     )
     return dict(np.load(path))
 
@@ -131,10 +131,8 @@ def tensorflow(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_same_masks(backend, tensorflow, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     found = run(backend, tmp_path)
     assert len([name for name in found if name.startswith("still/")]) == 18
     for name, value in found.items():

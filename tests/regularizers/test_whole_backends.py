@@ -1,12 +1,12 @@
 """The same values on every Keras backend."""
 
-import importlib.util
 import json
-import os
 import subprocess
 
 import numpy as np
 import pytest
+from command import OTHER_BACKENDS
+from command import on
 from command import python
 
 from keras_moduli import spaces
@@ -68,8 +68,7 @@ def values(backend):
     done = subprocess.run(
         python(SCRIPT % {"names": NAMES}),
         env={
-            **os.environ,
-            "KERAS_BACKEND": backend,
+            **on(backend),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",
         },
@@ -87,10 +86,8 @@ def tensorflow():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_other_backends_agree(backend, tensorflow):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     other = values(backend)
     for name in NAMES:
         for what, expected in tensorflow[name].items():

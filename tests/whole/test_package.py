@@ -1,12 +1,12 @@
 """The package as a whole: its import, its names, its files."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command import on
 
 import keras_moduli
 
@@ -42,7 +42,7 @@ def added_by_our_import(backend):
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env=on(backend),
     ).stdout
     return set(output.splitlines()[-1].split())
 

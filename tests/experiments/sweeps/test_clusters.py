@@ -1,6 +1,5 @@
 """Sweeps on a real Ray cluster of two nodes on this machine."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -8,25 +7,20 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 from command import COMMAND
+from command import ON_THE_FASTEST
+from command import needs
 
 from keras_moduli.cli import parser
-
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="needs the extra ray"
-)
 
 SWEEP = [
     *("sweep", "adding", "--units", "8", "--sequence-length", "4"),
     *("--steps", "20", "--epochs", "2", "--control", "none"),
     *("--seeds", "1", "--quiet"),
 ]
-
-
-# The backend that starts fastest.
-ENVIRONMENT = {**os.environ, "KERAS_BACKEND": "jax"}
 
 
 def free_port():
@@ -44,7 +38,7 @@ def node(command, *options):
         ],
         # Ray's workers give way to other processes, and other tests leave
         # them next to nothing.
-        env={**ENVIRONMENT, "RAY_worker_niceness": "0"},
+        env={**ON_THE_FASTEST, "RAY_worker_niceness": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -64,9 +58,9 @@ def address():
     )
     other = None
     try:
-        wait_for(where, 1)
+        wait_for_port(port)
         other = node("start", "--address", where)
-        wait_for(where, 2)
+        wait_for_nodes(where, 2)
         yield where
     finally:
         for process in (other, head):
@@ -76,7 +70,17 @@ def address():
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def wait_for(where, nodes):
+def wait_for_port(port):
+    end = time.monotonic() + 300
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+
+
+def wait_for_nodes(where, nodes):
     """Waits in a process of its own: a driver cannot change its cluster."""
     script = (
         "import ray, time\n"
@@ -99,14 +103,14 @@ def wait_for(where, nodes):
 def run(*arguments):
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
-        env=ENVIRONMENT,
+        env=ON_THE_FASTEST,
         capture_output=True,
         text=True,
         timeout=300,
     )
 
 
-@needs_ray
+@needs("ray")
 @pytest.mark.slow
 def test_a_cluster_fills_the_same_folders(tmp_path, address):
     done = run(*SWEEP, "--ray", address, "--out", tmp_path / "ray")

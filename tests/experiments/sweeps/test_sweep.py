@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 from command import COMMAND
+from command import ON_THE_FASTEST
 from PIL import Image
 from rich.console import Console
 
@@ -351,8 +352,7 @@ SWEEP = [
 def sweep_process(folder, jobs=2):
     return subprocess.Popen(
         [*SWEEP, str(folder), "--jobs", str(jobs)],
-        # The backend that starts fastest.
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env=ON_THE_FASTEST,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -393,7 +393,7 @@ def test_a_killed_sweep_goes_on_to_the_same_results(tmp_path):
 
     # Without its checkpoint it begins again.
     shutil.rmtree(run / "checkpoints")
-    process = sweep_process(broken)
+    process = sweep_process(broken, jobs=1)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "2 runs, 1 of them finished before" in out

@@ -1,0 +1,6 @@
+"""Never ends by itself."""
+
+import time
+
+while True:
+    time.sleep(60)
