@@ -7,10 +7,7 @@ and the `outputs` of a read-out, 0 for none.
 import keras
 import numpy as np
 
-from keras_moduli.models.kernels import select
-from keras_moduli.pruning.ranking import highest_along
-from keras_moduli.pruning.ranking import kept_count
-from keras_moduli.pruning.ranking import lowest
+from keras_moduli import MagnitudePruning
 
 LAYERS = {
     "LSTM": keras.layers.LSTM,
@@ -52,26 +49,9 @@ def dense_twin(size, kind, model):
 def pruned_model(size, kind, units, pattern, sparsity, weights):
     """A model with random weights, pruned by magnitude in a pattern."""
     model = dense_model(size, kind, units)
-    for variable in select(model, weights).values():
-        kernel = keras.ops.convert_to_numpy(variable)
-        # A layer's gates stand side by side; the read-out has one.
-        shape = (len(kernel), -(-kernel.shape[1] // units), -1)
-        variable.assign(
-            magnitude_pruned(kernel.reshape(shape), pattern, sparsity).reshape(
-                kernel.shape
-            )
-        )
+    pruning = MagnitudePruning(
+        lambda step: (True, sparsity), weights, pattern=pattern, ranking="local"
+    )
+    pruning.set_model(model)
+    pruning.step()
     return model
-
-
-def magnitude_pruned(kernel, pattern, sparsity):
-    """A kernel `(rows, gates, columns)` with its smallest units zeroed."""
-    scores = pattern.pool(np.abs(kernel), np.mean)
-    axis = pattern.compete_axis
-    if axis is None:
-        dead = scores.size - kept_count(scores.size, sparsity)
-        alive = ~lowest(scores, dead)
-    else:
-        kept = kept_count(scores.shape[axis], sparsity)
-        alive = highest_along(scores, kept, axis)
-    return kernel * pattern.expand(alive, kernel.shape)

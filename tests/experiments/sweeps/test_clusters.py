@@ -13,6 +13,7 @@ import pytest
 from command import COMMAND
 from command import ON_THE_FASTEST
 from command import needs
+from processes import free_ports
 
 from keras_moduli.cli import parser
 
@@ -21,12 +22,6 @@ SWEEP = [
     *("--steps", "20", "--epochs", "2", "--control", "none"),
     *("--seeds", "1", "--quiet"),
 ]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def node(command, *options):
@@ -49,7 +44,7 @@ def address():
     """The address of a cluster of a head and another node, one core each."""
     # Ray's own folder must have a short name: it holds sockets.
     scratch = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
-    port = free_port()
+    (port,) = free_ports(1)
     where = f"127.0.0.1:{port}"
     head = node(
         *("start", "--head", "--node-ip-address", "127.0.0.1"),
